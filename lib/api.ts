@@ -1,0 +1,83 @@
+import type { IncomingHttpHeaders } from "node:http";
+import { Challenge, Html, Redirect, type AuthContext, type RequestInfo } from "./context.ts";
+import type { AnyEndpoint } from "./endpoint.ts";
+import type { ApiHeaders, Plugin, ServerApi } from "./plugin.ts";
+import { createReply, run } from "./run.ts";
+import { cookieHeaders } from "./services/cookies.ts";
+import { asAuthError } from "./services/failure.ts";
+
+interface ApiInput {
+  readonly body?: unknown;
+  readonly query?: Readonly<Record<string, unknown>>;
+  readonly params?: Readonly<Record<string, unknown>>;
+  readonly headers?: ApiHeaders;
+  readonly returnHeaders?: boolean;
+}
+
+/** Base path of links that are made outside a request, when neither option nor mount path tells. */
+export const DEFAULT_BASE_PATH = "/auth";
+
+/** `auth.api`: the endpoints as functions, without rate limit and origin check. */
+export function createApi<P extends Plugin>(
+  auth: AuthContext,
+  features: readonly P[],
+): ServerApi<P> {
+  const endpoints = features.flatMap((feature) => feature.endpoints);
+  const calls = endpoints.map((endpoint) => [endpoint.name, serverCall(auth, endpoint)]);
+  return Object.fromEntries(calls) as ServerApi<P>;
+}
+
+function serverCall(auth: AuthContext, endpoint: AnyEndpoint) {
+  return async function callEndpoint(input: ApiInput = {}): Promise<unknown> {
+    const { body, query = {}, params = {}, headers, returnHeaders = false } = input;
+    const reply = createReply();
+    const request = requestOf(auth, endpoint, headers);
+    try {
+      if (!endpoint.offline) await auth.database.ready();
+      const value = await run(auth, endpoint, request, { body, query, params }, reply);
+      const response = plainValue(value);
+      if (!returnHeaders) return response;
+      const sent = new Headers([...reply.headers]);
+      for (const cookie of cookieHeaders(reply)) sent.append("set-cookie", cookie);
+      return { headers: sent, response };
+    } catch (error) {
+      throw asAuthError(error, auth.log);
+    }
+  };
+}
+
+function requestOf(
+  { config }: AuthContext,
+  endpoint: AnyEndpoint,
+  given: ApiHeaders | undefined,
+): RequestInfo {
+  return {
+    method: endpoint.methods[0] ?? "GET",
+    headers: plainHeaders(given),
+    ip: "",
+    path: endpoint.paths[0],
+    baseURL() {
+      if (config.baseURL === undefined) {
+        throw new TypeError("auth.api needs `baseURL` (or BETTER_AUTH_URL) to make links");
+      }
+      return config.baseURL + (config.basePath ?? DEFAULT_BASE_PATH);
+    },
+  };
+}
+
+/** As Node's HTTP server gives them: lower-case names, one text each. */
+function plainHeaders(given: ApiHeaders | undefined): IncomingHttpHeaders {
+  if (given === undefined) return {};
+  const entries = given instanceof Headers ? given.entries() : Object.entries(given);
+  const plain: Record<string, string> = {};
+  for (const [name, value] of entries) {
+    if (value !== undefined) plain[name.toLowerCase()] = [value].flat().join(", ");
+  }
+  return plain;
+}
+
+function plainValue(value: unknown): unknown {
+  if (value instanceof Challenge) return value.body;
+  if (value instanceof Html) return value.html;
+  return value instanceof Redirect ? { url: value.location, redirect: true } : value;
+}

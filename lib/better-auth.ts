@@ -1,0 +1,162 @@
+import type { Router } from "express";
+import { createApi } from "./api.ts";
+import type { AuthContext } from "./context.ts";
+import { signingKey } from "./crypto/signature.ts";
+import { createAdminGuard } from "./middleware/require-admin.ts";
+import {
+  createGuard,
+  type FoundSessions,
+  type SessionGuard,
+} from "./middleware/require-session.ts";
+import { compileModels, type Models } from "./models/index.ts";
+import { readOptions, type AuthOptions, type Config } from "./options.ts";
+import type { Plugin, ServerApi } from "./plugin.ts";
+import { createRouters } from "./router.ts";
+import { core } from "./routers/core/index.ts";
+import { emailPassword } from "./routers/email-password/index.ts";
+import { createCookies } from "./services/cookies.ts";
+import { connectionSource, createDatabase } from "./services/database.ts";
+import type { IndexReport } from "./services/indexes.ts";
+import { createLog } from "./services/log.ts";
+import { createOrigins } from "./services/origins.ts";
+import { createSessionLookup } from "./services/session-lookup.ts";
+import type { UserOf } from "./user-type.ts";
+import { createViews, type ExtraField, type ExtraFields } from "./views.ts";
+
+/** The features of an instance: those that are always there, and `plugins`. */
+type FeaturesOf<O extends AuthOptions> =
+  | typeof core
+  | typeof emailPassword
+  | (O["plugins"] extends readonly (infer P)[] ? Extract<P, Plugin> : never);
+
+/** What `betterAuth()` returns besides the Router itself; all usable unbound. */
+export interface AuthInstance<O extends AuthOptions> {
+  /** The same object: the Router of all features. */
+  readonly router: Router;
+  /** Each feature's Router alone, by id; what it does not know goes on to the app. */
+  readonly routers: Readonly<Record<string, Router>>;
+  /** Lets requests with a live session pass and puts `{ session, user }` on `req.auth`. */
+  readonly requireSession: SessionGuard<UserOf<O>>;
+  /** As `requireSession`, for administrators: a role among `adminRoles`, or an id in `adminUserIds`. */
+  readonly requireAdmin: SessionGuard<UserOf<O>>;
+  /** The endpoints as functions: `auth.api.signInEmail({ body })`. */
+  readonly api: ServerApi<FeaturesOf<O>, UserOf<O>>;
+  /** The Mongoose models; their collections are those of Better Auth. */
+  readonly models: Models;
+  /** The options, parsed. */
+  readonly config: Config;
+  /**
+   * Connects and builds the indexes; requests wait for it by themselves. After a failure the next call tries again.
+   *
+   * @throws Error when the database cannot be used, with the reason
+   */
+  ready(): Promise<void>;
+  /** Builds missing indexes and says what was built and what was not. */
+  ensureIndexes(): Promise<IndexReport>;
+  /** Ends what the instance opened; a connection of the app stays open. */
+  close(): Promise<void>;
+}
+
+/** An Express Router with everything of an instance attached. */
+export type Auth<O extends AuthOptions = AuthOptions> = Router & AuthInstance<O>;
+
+/**
+ * Makes an instance: an Express Router that serves the Better Auth HTTP API, with the middleware for the app's own
+ * routes. `app.use("/auth", betterAuth())` works without any option in development.
+ *
+ * @throws TypeError naming the option, when one is wrong or misspelt; in production also without `secret` or `baseURL`
+ */
+export function betterAuth<const O extends AuthOptions = Record<never, never>>(
+  options?: O,
+): Auth<O> {
+  const config = readOptions(options ?? {}, process.env);
+  const log = createLog(config.logger);
+  for (const warning of config.warnings) log.warn(warning);
+  const features = [core, emailPassword, ...config.plugins] as unknown as readonly Plugin[];
+  const source = connectionSource(config.database, process.env);
+  const models = compileModels({
+    connection: source.connection,
+    collections: collectionsOf(config),
+    usePlural: config.advanced.database.usePlural,
+    userFields: config.user.additionalFields,
+    sessionFields: config.session.additionalFields,
+  });
+  const database = createDatabase({
+    source,
+    models,
+    modelNames: [...new Set(features.flatMap((feature) => feature.models))],
+    autoIndex: config.advanced.database.autoIndex,
+    log,
+  });
+  const { now } = config;
+  const context: AuthContext = Object.freeze({
+    config,
+    models,
+    database,
+    views: createViews(extraFields(config, features)),
+    cookies: createCookies(config),
+    sessions: createSessionLookup(database, models, now),
+    origins: createOrigins(config),
+    keys: signingKeys(config),
+    hooks: features.flatMap(({ hooks }) => (hooks === undefined ? [] : [hooks])),
+    log,
+    now,
+  });
+  return assemble(context, features, database);
+}
+
+function assemble<O extends AuthOptions>(
+  context: AuthContext,
+  features: readonly Plugin[],
+  database: ReturnType<typeof createDatabase>,
+): Auth<O> {
+  const { combined, byFeature } = createRouters(context, features);
+  const found: FoundSessions = new WeakMap();
+  const instance = {
+    router: combined,
+    routers: Object.freeze(Object.fromEntries(byFeature)),
+    requireSession: createGuard(context, found),
+    requireAdmin: createAdminGuard(context, found),
+    api: createApi(context, features),
+    models: context.models,
+    config: context.config,
+    ready: () => database.ready(),
+    ensureIndexes: () => database.ensureIndexes(),
+    close: () => database.close(),
+  };
+  return Object.assign(combined, instance);
+}
+
+function collectionsOf({ user, session, account, verification }: Config) {
+  return {
+    ...(user.modelName !== undefined && { User: user.modelName }),
+    ...(session.modelName !== undefined && { Session: session.modelName }),
+    ...(account.modelName !== undefined && { Account: account.modelName }),
+    ...(verification.modelName !== undefined && { Verification: verification.modelName }),
+  };
+}
+
+function signingKeys({ secrets, legacySecret }: Config): AuthContext["keys"] {
+  const [current, ...older] = secrets;
+  const accepted = older.map(({ value }) => value);
+  if (legacySecret !== undefined && legacySecret !== current.value) accepted.push(legacySecret);
+  return { signing: [signingKey(current.value), ...accepted.map(signingKey)] };
+}
+
+function extraFields(config: Config, features: readonly Plugin[]) {
+  const exposed = (record: "user" | "session"): ExtraFields => {
+    const fields = new Map<string, ExtraField>();
+    for (const { exposes } of features) {
+      for (const [name, unset] of Object.entries(exposes?.[record] ?? {})) {
+        fields.set(name, { stored: name, unset });
+      }
+    }
+    for (const [name, field] of Object.entries(config[record].additionalFields)) {
+      if (!field.returned) continue;
+      const stored = field.fieldName ?? name;
+      fields.set(name, { stored, unset: null, show: field.transform.output });
+    }
+    return fields;
+  };
+  return { user: exposed("user"), session: exposed("session") };
+}

@@ -1,0 +1,207 @@
+import type { IncomingHttpHeaders } from "node:http";
+import type { KeyObject } from "node:crypto";
+import type { Connection } from "mongoose";
+import type { Id } from "./models/id.ts";
+import type { Models } from "./models/index.ts";
+import type { Account } from "./models/account.ts";
+import type { Session } from "./models/session.ts";
+import type { User } from "./models/user.ts";
+import type { Config } from "./options.ts";
+import type { Views } from "./views.ts";
+
+/** Everything that one instance of `betterAuth()` shares between its endpoints; frozen. */
+export interface AuthContext {
+  /** The options, parsed. */
+  readonly config: Config;
+  readonly models: Models;
+  readonly database: Database;
+  readonly views: Views;
+  readonly cookies: Cookies;
+  readonly sessions: SessionLookup;
+  readonly origins: Origins;
+  readonly keys: Keys;
+  /** Of every feature, in their order. */
+  readonly hooks: readonly Hooks[];
+  readonly log: Log;
+  /** The clock; `options.now` replaces it in tests. */
+  readonly now: () => Date;
+}
+
+/** The connection and what is known of the server behind it. */
+export interface Database {
+  /** Whether several documents can change together (replica set or sharded cluster). */
+  readonly transactions: boolean;
+  /** Resolves when connected and indexed; rejects with the reason. Later calls try again after a failure. */
+  ready(): Promise<void>;
+  /** Whether `ready()` has succeeded. */
+  readonly isReady: boolean;
+  /** Whether a unique index is missing because old duplicates prevent it; then code must look before it writes. */
+  lacksIndex(collection: string, field: string): boolean;
+  readonly connection: Connection;
+}
+
+/** HMAC keys, current first. */
+export interface Keys {
+  readonly signing: readonly [KeyObject, ...KeyObject[]];
+}
+
+/** Where browsers may come from and be sent to. */
+export interface Origins {
+  /** Whether `origin` ("https://app.example.com") may make this request. */
+  trustsOrigin(origin: string, request: RequestInfo): Promise<boolean> | boolean;
+  /** The safe form of a return address, or null when it must be refused. */
+  checkRedirect(address: string, request: RequestInfo): Promise<string | null> | (string | null);
+}
+
+/** One line for the operator; never a secret. */
+export interface Log {
+  info(message: string, cause?: unknown): void;
+  warn(message: string, cause?: unknown): void;
+  error(message: string, cause?: unknown): void;
+}
+
+/** Cookie names and attributes of an instance. */
+export interface Cookies {
+  readonly sessionToken: CookieSettings;
+  readonly sessionData: CookieSettings;
+  readonly dontRemember: CookieSettings;
+  /** Full names under which a session token is accepted, best first. */
+  readonly sessionNames: readonly string[];
+}
+
+/** One cookie: its full name and attributes without life time. */
+export interface CookieSettings {
+  readonly name: string;
+  readonly attributes: CookieAttributes;
+}
+
+export interface CookieAttributes {
+  readonly path?: string;
+  readonly domain?: string;
+  readonly httpOnly?: boolean;
+  readonly secure?: boolean;
+  readonly sameSite?: "lax" | "strict" | "none";
+  readonly partitioned?: boolean;
+  /** Seconds; absent means until the browser closes. */
+  readonly maxAge?: number;
+}
+
+/** Session and user of a request, as stored. */
+export interface ActiveSession {
+  readonly session: Session;
+  readonly user: User;
+  /** The token that the client presented. */
+  readonly token: string;
+  /** False when the session ends with the browser (`rememberMe: false`). */
+  readonly persistent: boolean;
+}
+
+/** Finds sessions by token; the look-ups of one event-loop turn share one command. */
+export interface SessionLookup {
+  /** The first of these tokens that names a live session. */
+  find(tokens: readonly string[]): Promise<FoundSession>;
+}
+
+/** A stored session with its user, and the token that named it. */
+export interface SessionRow {
+  readonly session: Session;
+  readonly user: User;
+  readonly token: string;
+}
+
+/** What a look-up found. */
+export interface FoundSession {
+  readonly live: SessionRow | null;
+  /** Ids of rows that were met past their time. */
+  readonly expired: readonly Id[];
+}
+
+/** What an endpoint may know of the HTTP request. */
+export interface RequestInfo {
+  readonly method: string;
+  readonly headers: IncomingHttpHeaders;
+  /** Client address, empty if unknown. */
+  readonly ip: string;
+  /** Path and query, relative to the mount path. */
+  readonly path: string;
+  /**
+   * Origin and mount path under which the caller reached us, "https://app.example.com/auth".
+   *
+   * @throws TypeError when `baseURL` is unset and the request has no usable `Host`
+   */
+  baseURL(): string;
+}
+
+/** Collected by services, written by the middleware. A later cookie replaces an earlier one of the same name. */
+export interface Reply {
+  status: number;
+  readonly cookies: Map<string, { readonly value: string; readonly attributes: CookieAttributes }>;
+  readonly headers: Map<string, string>;
+}
+
+/** One call of an endpoint, over HTTP or through `auth.api`. */
+export interface Call<
+  Active = ActiveSession | null | undefined,
+  Body = unknown,
+  Query = unknown,
+  Params = unknown,
+> {
+  readonly auth: AuthContext;
+  readonly active: Active;
+  readonly body: Body;
+  readonly query: Query;
+  readonly params: Params;
+  readonly request: RequestInfo;
+  readonly reply: Reply;
+}
+
+/** How an identity was proven, told to the hooks that may ask for more. */
+export type Proof = "password" | "passkey" | "passkey-verified" | "social" | "mail-link";
+
+/** The places where features (and later the app) join in; all of one kind run in the order of the features. */
+export interface Hooks {
+  /** May throw, or return fields for the new user. */
+  readonly beforeUserCreate?: (call: Call, user: Readonly<User>) => Promise<Partial<User>>;
+  /** After user and account are stored. */
+  readonly afterUserCreate?: (call: Call, user: Readonly<User>) => Promise<void>;
+  /** May answer instead of a session (second factor). */
+  readonly challengeSignIn?: (
+    call: Call,
+    user: Readonly<User>,
+    proof: Proof,
+  ) => Promise<Challenge | null>;
+  /** May throw, or return fields for the new session. */
+  readonly beforeSessionCreate?: (call: Call, user: Readonly<User>) => Promise<Partial<Session>>;
+}
+
+/** What is stored when a user signs up. */
+export interface NewUser {
+  readonly user: User;
+  readonly account: Account;
+}
+
+/** Sends the browser elsewhere: 302. */
+export class Redirect {
+  readonly location: string;
+  constructor(location: string) {
+    this.location = location;
+  }
+}
+
+/** A page, with the nonce that its own `style` and `script` elements carry. */
+export class Html {
+  readonly html: string;
+  readonly nonce: string;
+  constructor(html: string, nonce: string) {
+    this.html = html;
+    this.nonce = nonce;
+  }
+}
+
+/** Sign-in pauses for another proof; the body is sent with status 200. */
+export class Challenge {
+  readonly body: Readonly<Record<string, unknown>>;
+  constructor(body: Readonly<Record<string, unknown>>) {
+    this.body = body;
+  }
+}

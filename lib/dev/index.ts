@@ -1,0 +1,14 @@
+/** Things for development and tests; nothing of the library itself imports them. */
+export {
+  resolveMongod,
+  type MongodBinary,
+  type MongodSource,
+  type ResolveMongodOptions,
+} from "./find-mongod.ts";
+export {
+  startEmbeddedMongo,
+  startMongo,
+  type EmbeddedMongo,
+  type MongoServer,
+  type StartMongoOptions,
+} from "./start-mongo.ts";

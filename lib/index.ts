@@ -1,0 +1,18 @@
+export { betterAuth, type Auth, type AuthInstance } from "./better-auth.ts";
+export { AuthError } from "./errors.ts";
+export type {
+  AuthOnRequest,
+  Guard,
+  GuardOptions,
+  SessionGuard,
+} from "./middleware/require-session.ts";
+export { OUTCOME_CHANNEL, type Outcome } from "./middleware/write-answer.ts";
+export type { Account } from "./models/account.ts";
+export type { Models } from "./models/index.ts";
+export type { Session } from "./models/session.ts";
+export type { User } from "./models/user.ts";
+export type { Verification } from "./models/verification.ts";
+export type * from "./options.ts";
+export type { Plugin } from "./plugin.ts";
+export type { IndexFailure, IndexReport } from "./services/indexes.ts";
+export type { PublicSession, PublicUser } from "./views.ts";

@@ -1,0 +1,74 @@
+import { isUtf8 } from "node:buffer";
+import type { Request, RequestHandler, Response } from "express";
+import express from "express";
+import { failCore } from "../errors.ts";
+
+/** Bytes of a request body at most. */
+export const BODY_LIMIT = 100_000;
+/** Milliseconds for which the rest of an over-long body is read and thrown away before the connection is closed. */
+const DRAIN_MS = 500;
+
+const JSON_TYPE = "application/json";
+const FORM_TYPE = "application/x-www-form-urlencoded";
+
+/**
+ * Reads the body: JSON, for some endpoints also a form. An earlier `express.json()` of the app has the same effect.
+ *
+ * @param form whether a form is accepted too
+ * @throws AuthError PAYLOAD_TOO_LARGE (413), UNSUPPORTED_MEDIA_TYPE (415), BAD_REQUEST (400)
+ */
+export function parseBody({ form }: { readonly form: boolean }): RequestHandler {
+  const accepted = form ? [JSON_TYPE, FORM_TYPE] : [JSON_TYPE];
+  const json = express.json({ limit: BODY_LIMIT, strict: false, type: JSON_TYPE, verify });
+  const urlencoded = express.urlencoded({
+    limit: BODY_LIMIT,
+    extended: false,
+    type: FORM_TYPE,
+    verify,
+  });
+
+  return function parseBodyMiddleware(req, res, next) {
+    const type = req.is(accepted);
+    if (type === null || req.method === "GET" || req.method === "HEAD") {
+      next();
+      return;
+    }
+    if (Number(req.headers["content-length"]) > BODY_LIMIT) {
+      drain(req);
+      throw failCore("PAYLOAD_TOO_LARGE");
+    }
+    if (type === false) throw failCore("UNSUPPORTED_MEDIA_TYPE");
+    const parse = type === JSON_TYPE ? json : urlencoded;
+    if (req.headers["content-length"] === undefined) limitStream(req, res, next);
+    parse(req, res, next);
+  };
+}
+
+function verify(_req: unknown, _res: unknown, body: Buffer): void {
+  if (!isUtf8(body)) throw failCore("BAD_REQUEST", { message: "Request body is not valid UTF-8" });
+}
+
+/** The parser would read a chunked body to its end before it refuses it. */
+function limitStream(req: Request, res: Response, next: (error: unknown) => void): void {
+  let bytes = 0;
+  const count = (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes <= BODY_LIMIT || res.headersSent) return;
+    req.off("data", count);
+    drain(req);
+    next(failCore("PAYLOAD_TOO_LARGE"));
+  };
+  req.on("data", count);
+}
+
+/** Lets a client that is still sending read the answer, then closes the connection. */
+function drain(req: Request): void {
+  req.resume();
+  const timer = setTimeout(() => req.socket.destroy(), DRAIN_MS);
+  req.once("end", () => {
+    clearTimeout(timer);
+  });
+  req.once("close", () => {
+    clearTimeout(timer);
+  });
+}

@@ -1,0 +1,85 @@
+import { BlockList, isIP } from "node:net";
+import type { Request } from "express";
+import type { RequestInfo } from "../context.ts";
+import type { Config } from "../options.ts";
+
+/** What endpoints and services may know of an Express request. */
+export function requestInfo(config: Config, req: Request, ip: string): RequestInfo {
+  return {
+    method: req.method,
+    headers: req.headers,
+    ip: config.advanced.ipAddress.disableIpTracking ? "" : ip,
+    path: req.url,
+    baseURL: () => baseURL(config, req),
+  };
+}
+
+/** `baseURL` and mount path; without the option, the request's own origin serves this request alone. */
+function baseURL(config: Config, req: Request): string {
+  const path = config.basePath ?? req.baseUrl;
+  if (config.baseURL !== undefined) return config.baseURL + path;
+  const { origin } = new URL(`${req.protocol}://${req.get("host") ?? ""}`);
+  return origin + path;
+}
+
+/**
+ * Makes the function that finds the client's address: Express's `req.ip`, unless `advanced.ipAddress` names headers
+ * or trusted proxies (contract README §1 "Client IP").
+ *
+ * @throws TypeError when a trusted proxy is no address and no CIDR range
+ */
+export function clientAddress({ advanced }: Config): (req: Request) => string {
+  const { ipAddressHeaders, trustedProxies } = advanced.ipAddress;
+  const headers = ipAddressHeaders.length > 0 ? ipAddressHeaders : ["x-forwarded-for"];
+  if (ipAddressHeaders.length === 0 && trustedProxies.length === 0) return expressAddress;
+  const proxies = blockList(trustedProxies);
+
+  return function clientAddressFromHeaders(req) {
+    for (const name of headers) {
+      const chain = (req.get(name) ?? "").split(",").map((hop) => plainAddress(hop.trim()));
+      const client = trustedProxies.length > 0 ? firstUntrusted(chain, proxies) : single(chain);
+      if (client !== undefined) return client;
+    }
+    return expressAddress(req);
+  };
+}
+
+function expressAddress(req: Request): string {
+  return plainAddress(req.ip ?? "");
+}
+
+/** An IPv4 address without the IPv6 form in which a dual-stack socket reports it. */
+function plainAddress(address: string): string {
+  return address.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, "");
+}
+
+function single(chain: readonly string[]): string | undefined {
+  const [only] = chain;
+  return chain.length === 1 && only !== undefined && isIP(only) !== 0 ? only : undefined;
+}
+
+/** Read from the right, where our own proxies wrote. */
+function firstUntrusted(chain: readonly string[], proxies: BlockList): string | undefined {
+  for (const hop of chain.toReversed()) {
+    const version = isIP(hop);
+    if (version === 0) return undefined;
+    if (!proxies.check(hop, version === 6 ? "ipv6" : "ipv4")) return hop;
+  }
+  return undefined;
+}
+
+function blockList(ranges: readonly string[]): BlockList {
+  const list = new BlockList();
+  for (const range of ranges) {
+    const [address = "", prefix] = range.split("/");
+    const type = isIP(address) === 6 ? "ipv6" : "ipv4";
+    try {
+      if (prefix === undefined) list.addAddress(address, type);
+      else list.addSubnet(address, Number(prefix), type);
+    } catch (cause) {
+      const message = `advanced.ipAddress.trustedProxies: ${range} is no address and no CIDR range`;
+      throw new TypeError(message, { cause });
+    }
+  }
+  return list;
+}

@@ -1,0 +1,178 @@
+import type { IncomingMessage } from "node:http";
+import type { NextFunction, Request, Response } from "express";
+import type { ActiveSession, AuthContext } from "../context.ts";
+import { failCore } from "../errors.ts";
+import { withDeadline } from "../models/deadline.ts";
+import { createReply } from "../run.ts";
+import { asAuthError } from "../services/failure.ts";
+import { withQuery } from "../services/redirect-url.ts";
+import { findActive, isFresh } from "../services/session.ts";
+import type { PublicSession, PublicUser } from "../views.ts";
+import { requestInfo } from "./request-info.ts";
+import { writeFailure, writeRedirect, writeReply } from "./write-answer.ts";
+
+/** What `requireSession` and `requireAdmin` put on the request. */
+export interface AuthOnRequest<U> {
+  readonly session: PublicSession;
+  readonly user: U;
+}
+
+/** Options of `requireSession` and `requireAdmin`. */
+export interface GuardOptions {
+  /** Only sessions younger than `session.freshAge` pass; others get 403 `SESSION_NOT_FRESH`. Default false. */
+  readonly fresh?: boolean | undefined;
+  /**
+   * Path or trusted address of the sign-in page: a browser that asked for a page is sent there with `callbackURL`
+   * (the page it wanted) and, for a 403, `error` (the code). Default: everyone gets JSON.
+   */
+  readonly redirectTo?: string | undefined;
+}
+
+/**
+ * A guard names the locals, from which Express infers `req.auth`; it must not name `Request`, which would fix the
+ * path parameters.
+ */
+export type Guard<U> = (
+  req: IncomingMessage,
+  res: Response<unknown, { readonly auth: AuthOnRequest<U> }>,
+  next: NextFunction,
+) => void;
+
+/** Middleware itself; called with options (or nothing) it makes middleware. */
+export interface SessionGuard<U> {
+  (options?: GuardOptions): Guard<U>;
+  // Inference reads the last overload: the middleware's own signature has to be it.
+  (
+    req: IncomingMessage,
+    res: Response<unknown, { readonly auth: AuthOnRequest<U> }>,
+    next: NextFunction,
+  ): void;
+}
+
+declare module "express-serve-static-core" {
+  // TypeScript demands that every declaration of Request repeats its type parameters.
+  // eslint-disable-next-line @typescript-eslint/no-unused-vars
+  interface Request<P, ResBody, ReqBody, ReqQuery, LocalsObj> {
+    /** Session and user behind `requireSession` or `requireAdmin`; `unknown` elsewhere. */
+    auth: LocalsObj extends { readonly auth: infer A } ? A : unknown;
+  }
+}
+
+/** Throws when a session does not suffice. */
+export type Check = (auth: AuthContext, active: ActiveSession) => void;
+
+/** Sessions found by the guards of one instance, so that a chain of them looks only once. */
+export type FoundSessions = WeakMap<IncomingMessage, ActiveSession>;
+
+/**
+ * Makes a guard: 401 `UNAUTHORIZED` without a live session, 403 `BANNED_USER`, 403 `SESSION_NOT_FRESH`, 503 while the
+ * database cannot be reached. It renews the session as `/get-session` does, and reads the database once per request.
+ *
+ * @param check what more is asked for (`requireAdmin`)
+ */
+export function createGuard(
+  auth: AuthContext,
+  found: FoundSessions,
+  check: Check = () => undefined,
+): SessionGuard<PublicUser> {
+  const plain = protect(auth, found, check, {});
+  return function guard(...args: [GuardOptions?] | Parameters<Guard<PublicUser>>) {
+    if (args.length === 3) {
+      plain(...args);
+      return undefined;
+    }
+    return protect(auth, found, check, checkOptions(args[0]));
+  } as SessionGuard<PublicUser>;
+}
+
+/** @throws TypeError when an option is wrong */
+function checkOptions(options: GuardOptions = {}): GuardOptions {
+  const { fresh, redirectTo, ...unknown } = options;
+  const [name] = Object.keys(unknown);
+  if (name !== undefined) {
+    throw new TypeError(`requireSession(): ${name} is not an option; pass fresh or redirectTo`);
+  }
+  if (fresh !== undefined && typeof fresh !== "boolean") {
+    throw new TypeError(`requireSession(): fresh must be true or false, got ${typeof fresh}`);
+  }
+  if (redirectTo !== undefined && !/^(?:\/(?![/\\])|https?:\/\/)/.test(redirectTo)) {
+    throw new TypeError("requireSession(): redirectTo must be a path (/sign-in) or an http(s) URL");
+  }
+  return options;
+}
+
+function protect(
+  auth: AuthContext,
+  found: FoundSessions,
+  check: Check,
+  options: GuardOptions,
+): Guard<PublicUser> {
+  return function requireSession(incoming, res, next) {
+    const req = incoming as Request;
+    admit(auth, found, check, options, req, res).then(
+      () => {
+        next();
+      },
+      (error: unknown) => {
+        refuse(auth, options, req, res, error).catch(next);
+      },
+    );
+  };
+}
+
+async function admit(
+  auth: AuthContext,
+  found: FoundSessions,
+  check: Check,
+  { fresh = false }: GuardOptions,
+  req: Request,
+  res: Response,
+): Promise<void> {
+  const active = found.get(req) ?? (await authenticate(auth, req, res));
+  if (fresh && !isFresh(auth, active.session)) throw failCore("SESSION_NOT_FRESH");
+  check(auth, active);
+  found.set(req, active);
+  const { session, user, token } = active;
+  req.auth = { session: auth.views.session(session, token), user: auth.views.user(user) };
+}
+
+async function authenticate(
+  auth: AuthContext,
+  req: Request,
+  res: Response,
+): Promise<ActiveSession> {
+  if (!auth.database.isReady) await withDeadline(auth.database.ready());
+  const reply = createReply();
+  const active = await findActive(auth, requestInfo(auth.config, req, ""), reply);
+  if (active === null) throw failCore("UNAUTHORIZED");
+  writeReply(res, reply);
+  return active;
+}
+
+/** A browser that asked for a page goes to the sign-in page; everyone else gets JSON. */
+async function refuse(
+  auth: AuthContext,
+  { redirectTo }: GuardOptions,
+  req: Request,
+  res: Response,
+  thrown: unknown,
+): Promise<void> {
+  const error = asAuthError(thrown, auth.log);
+  res.setHeader("Cache-Control", "no-store");
+  if (redirectTo === undefined || error.status >= 500 || !wantsPage(req)) {
+    writeFailure(null, res, error, auth.log);
+    return;
+  }
+  const request = requestInfo(auth.config, req, "");
+  const callbackURL = await auth.origins.checkRedirect(req.originalUrl, request);
+  const params = {
+    ...(callbackURL !== null && { callbackURL }),
+    ...(error.status === 403 && { error: error.code }),
+  };
+  writeRedirect(res, withQuery(redirectTo, params));
+}
+
+function wantsPage(req: Request): boolean {
+  const isRead = req.method === "GET" || req.method === "HEAD";
+  return isRead && req.accepts(["json", "html"]) === "html";
+}

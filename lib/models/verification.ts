@@ -1,0 +1,25 @@
+import { Schema } from "mongoose";
+import type { Id } from "./id.ts";
+
+/** A short-lived proof: password reset, deletion of an account, pending second factor, OAuth state. */
+export interface Verification {
+  _id: Id;
+  /** Purpose, and `h1:` with the SHA-256 of the secret part (contract data-model.md, "verification"). */
+  identifier: string;
+  value: string;
+  expiresAt: Date;
+  createdAt: Date;
+  updatedAt: Date;
+}
+
+export const verificationSchema = new Schema<Verification>({
+  _id: { type: Schema.Types.Mixed, required: true },
+  identifier: { type: String, required: true },
+  value: { type: String, required: true },
+  expiresAt: { type: Date, required: true },
+  createdAt: { type: Date, required: true },
+  updatedAt: { type: Date, required: true },
+});
+verificationSchema.index({ identifier: 1 });
+verificationSchema.index({ value: 1 });
+verificationSchema.index({ expiresAt: 1 }, { expireAfterSeconds: 0 });

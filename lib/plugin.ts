@@ -1,0 +1,75 @@
+import type { Hooks } from "./context.ts";
+import type { AnyEndpoint, Endpoint, Signature } from "./endpoint.ts";
+import type { ModelName } from "./models/index.ts";
+import type { PublicUser, WithUser } from "./views.ts";
+
+/** A feature: what `username()`, `admin()` and the others return, and what the core is made of. */
+export interface Plugin<
+  Id extends string = string,
+  Endpoints extends readonly AnyEndpoint[] = readonly AnyEndpoint[],
+> {
+  /** Name of its router on `auth.routers`, kebab-case. */
+  readonly id: Id;
+  /** Models whose indexes `auth.ready()` builds. */
+  readonly models: readonly ModelName[];
+  /** Fields that it adds to every user and session in answers, each with the value shown when it is unset. */
+  readonly exposes?: Exposed;
+  readonly endpoints: Endpoints;
+  readonly hooks?: Hooks;
+}
+
+/** Field → value shown when it is unset, by record. */
+export interface Exposed {
+  readonly user?: Readonly<Record<string, unknown>>;
+  readonly session?: Readonly<Record<string, unknown>>;
+}
+
+/** Declares a feature; exists for inference. */
+export function plugin<const Id extends string, const Endpoints extends readonly AnyEndpoint[]>(
+  definition: Plugin<Id, Endpoints>,
+): Plugin<Id, Endpoints> {
+  return definition;
+}
+
+/** Request headers for `auth.api`: a fetch `Headers`, or `req.headers`. */
+export type ApiHeaders = Headers | Readonly<Record<string, string | readonly string[] | undefined>>;
+
+/** A property that may be left out when its value may be undefined or an empty object. */
+type Argument<K extends string, V> = undefined extends V
+  ? { readonly [P in K]?: V }
+  : Record<never, never> extends V
+    ? { readonly [P in K]?: V }
+    : { readonly [P in K]: V };
+
+/** Arguments of one server call. */
+export type ApiArguments<S> =
+  S extends Signature<infer Body, infer Query, infer Params, unknown>
+    ? Argument<"body", Body> &
+        Argument<"query", Query> &
+        Argument<"params", Params> & { readonly headers?: ApiHeaders }
+    : never;
+
+/** A server call: returns what the endpoint answers over HTTP, or throws an `AuthError`. */
+export interface ApiCall<Args, Answer> {
+  (
+    ...args: Record<never, never> extends Args
+      ? [args?: Args & { readonly returnHeaders?: false }]
+      : [args: Args & { readonly returnHeaders?: false }]
+  ): Promise<Answer>;
+  /** With the response headers (`Set-Cookie`), to pass on to a browser. */
+  (
+    args: Args & { readonly returnHeaders: true },
+  ): Promise<{ readonly headers: Headers; readonly response: Answer }>;
+}
+
+type CallOf<E, U> =
+  E extends Endpoint<string, infer S>
+    ? S extends Signature<unknown, unknown, unknown, infer Answer>
+      ? ApiCall<ApiArguments<S>, WithUser<Answer, U>>
+      : never
+    : never;
+
+/** `auth.api`: one typed call per endpoint of these features; users in answers are of type `U`. */
+export type ServerApi<P extends Plugin, U = PublicUser> = {
+  readonly [E in P["endpoints"][number] as E["name"]]: CallOf<E, U>;
+};

@@ -1,0 +1,51 @@
+import { z } from "zod";
+import { endpoint } from "../../endpoint.ts";
+import { failures } from "../../errors.ts";
+import { clearSessionCookies, isRenewalDue, lookUpSession, renew } from "../../services/session.ts";
+import { flag, publicSession, publicUser } from "./schemas.ts";
+
+const errors = {
+  FAILED_TO_GET_SESSION: [401, "Failed to get session"],
+} as const;
+const fail = failures(errors);
+
+export const getSession = endpoint("getSession", {
+  method: ["GET", "POST"],
+  path: "/get-session",
+  summary: "Get the session and user of the caller",
+  access: "public",
+  query: z.object({
+    disableCookieCache: flag.optional(),
+    disableRefresh: flag.optional(),
+  }),
+  response: z
+    .object({
+      session: publicSession,
+      user: publicUser,
+      /** With `session.deferSessionRefresh`: whether a POST would renew the session. */
+      needsRefresh: z.boolean().optional(),
+    })
+    .nullable(),
+  errors,
+  async handler({ auth, request, reply, query }) {
+    reply.headers.set("pragma", "no-cache");
+    const deferred = auth.config.session.deferSessionRefresh && request.method !== "POST";
+    const found = await lookUpSession(auth, request, { keepExpired: deferred });
+    if (found.active === null) {
+      if (found.presented && !found.banned) clearSessionCookies(auth, request, reply);
+      return null;
+    }
+    const due = query.disableRefresh !== true && isRenewalDue(auth, found.active);
+    const active =
+      due && !deferred ? await renew(auth, found.active, request, reply) : found.active;
+    if (active === null) {
+      clearSessionCookies(auth, request, reply);
+      throw fail("FAILED_TO_GET_SESSION");
+    }
+    return {
+      session: auth.views.session(active.session, active.token),
+      user: auth.views.user(active.user),
+      ...(deferred && { needsRefresh: due }),
+    };
+  },
+});

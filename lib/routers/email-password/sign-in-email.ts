@@ -1,0 +1,62 @@
+import { z } from "zod";
+import { Challenge } from "../../context.ts";
+import { endpoint } from "../../endpoint.ts";
+import { coreErrors, failures } from "../../errors.ts";
+import { findUserByPassword } from "../../services/password.ts";
+import { signIn } from "../../services/session.ts";
+import { flag, isEmailAddress, publicSession, publicUser, returnAddress } from "../core/schemas.ts";
+
+const errors = {
+  EMAIL_PASSWORD_DISABLED: [400, "Email and password is not enabled"],
+  INVALID_EMAIL: [400, "Invalid email"],
+  INVALID_EMAIL_OR_PASSWORD: [401, "Invalid email or password"],
+  EMAIL_NOT_VERIFIED: [403, "Email not verified"],
+  BANNED_USER: coreErrors.BANNED_USER,
+} as const;
+const fail = failures(errors);
+
+export const signInEmail = endpoint("signInEmail", {
+  method: "POST",
+  path: "/sign-in/email",
+  summary: "Sign in with e-mail address and password",
+  access: "public",
+  form: true,
+  rateLimit: { window: 10, max: 3 },
+  body: z.object({
+    email: z.string(),
+    password: z.string(),
+    callbackURL: returnAddress.optional(),
+    rememberMe: flag.optional(),
+    dontRememberMe: flag.optional().describe("The opposite of rememberMe, which wins"),
+  }),
+  response: z.object({
+    redirect: z.boolean(),
+    token: z.string(),
+    url: z.string().nullable(),
+    user: publicUser,
+    session: publicSession,
+  }),
+  errors,
+  async handler(call) {
+    const { auth, body, reply } = call;
+    const { enabled, requireEmailVerification } = auth.config.emailAndPassword;
+    if (!enabled) throw fail("EMAIL_PASSWORD_DISABLED");
+    const email = body.email.toLowerCase();
+    if (!isEmailAddress(email)) throw fail("INVALID_EMAIL");
+    const user = await findUserByPassword(auth, email, body.password);
+    if (user === null) throw fail("INVALID_EMAIL_OR_PASSWORD");
+    if (requireEmailVerification && !user.emailVerified) throw fail("EMAIL_NOT_VERIFIED");
+    const persistent = body.rememberMe ?? body.dontRememberMe !== true;
+    const active = await signIn(call, user, { persistent, proof: "password" });
+    if (active instanceof Challenge) return active;
+    const url = body.callbackURL ?? null;
+    if (url !== null) reply.headers.set("location", url);
+    return {
+      redirect: url !== null,
+      token: active.token,
+      url,
+      user: auth.views.user(user),
+      session: auth.views.session(active.session, active.token),
+    };
+  },
+});

@@ -1,0 +1,104 @@
+import { z } from "zod";
+import type { Call } from "../../context.ts";
+import { endpoint } from "../../endpoint.ts";
+import { failures } from "../../errors.ts";
+import type { User } from "../../models/user.ts";
+import { fieldErrors, readFields, refuseClosedFields } from "../../services/additional-fields.ts";
+import { runInBackground } from "../../services/background.ts";
+import { isDuplicateKey } from "../../services/database-errors.ts";
+import { fetchRequest } from "../../services/fetch-request.ts";
+import { checkNewPassword, hashForStorage, newPasswordErrors } from "../../services/password.ts";
+import { setSessionCookies } from "../../services/session.ts";
+import { newUser, signUpWithPassword, type NewUser } from "../../services/user.ts";
+import {
+  emailAddress,
+  flag,
+  imageAddress,
+  personName,
+  publicSession,
+  publicUser,
+  returnAddress,
+} from "../core/schemas.ts";
+
+const errors = {
+  EMAIL_PASSWORD_SIGN_UP_DISABLED: [400, "Email and password sign up is not enabled"],
+  ...newPasswordErrors,
+  ...fieldErrors,
+  USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL: [422, "User already exists. Use another email."],
+  FAILED_TO_CREATE_USER: [422, "Failed to create user"],
+} as const;
+const fail = failures(errors);
+
+export const signUpEmail = endpoint("signUpEmail", {
+  method: "POST",
+  path: "/sign-up/email",
+  summary: "Sign up with e-mail address and password",
+  access: "public",
+  form: true,
+  rateLimit: { window: 10, max: 3 },
+  body: z.looseObject({
+    name: personName,
+    email: emailAddress,
+    password: z.string().min(1),
+    image: imageAddress.nullish(),
+    callbackURL: returnAddress.optional(),
+    rememberMe: flag.default(true),
+  }),
+  response: z.object({
+    token: z.string().nullable(),
+    user: publicUser,
+    session: publicSession.nullable(),
+  }),
+  errors,
+  async handler(call) {
+    const { auth, body, request, reply } = call;
+    const { enabled, disableSignUp, autoSignIn, requireEmailVerification } =
+      auth.config.emailAndPassword;
+    if (!enabled || disableSignUp) throw fail("EMAIL_PASSWORD_SIGN_UP_DISABLED");
+    const { name, email, password, image, rememberMe } = body;
+    await checkNewPassword(auth, password, { email });
+    refuseClosedFields(body);
+    const extra = await readFields(auth.config.user.additionalFields, body, "create");
+    const fields: NewUser = { ...extra, name, email, ...(image != null && { image }) };
+    const passwordHash = await hashForStorage(auth, password);
+    const signsIn = autoSignIn && !requireEmailVerification;
+    const session = signsIn ? { persistent: rememberMe } : null;
+    const created = await create(call, fields, { passwordHash, session });
+    if (created === null) {
+      if (signsIn) throw fail("USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL");
+      return pretendSuccess(call, fields);
+    }
+    const { user, active } = created;
+    if (active === null) return { token: null, user: auth.views.user(user), session: null };
+    setSessionCookies(auth, request, reply, active);
+    return {
+      token: active.token,
+      user: auth.views.user(user),
+      session: auth.views.session(active.session, active.token),
+    };
+  },
+});
+
+/** A refusal by another unique index (an additional field, a username) is the user's to mend. */
+async function create(...args: Parameters<typeof signUpWithPassword>) {
+  try {
+    return await signUpWithPassword(...args);
+  } catch (error) {
+    if (isDuplicateKey(error)) throw fail("FAILED_TO_CREATE_USER", { cause: error });
+    throw error;
+  }
+}
+
+/** The answer that a new user would get, so that nobody learns which addresses are known (ASVS 5.0 §6.3.8). */
+async function pretendSuccess(call: Call, fields: NewUser) {
+  const { auth, request } = call;
+  const { onExistingUserSignUp } = auth.config.emailAndPassword;
+  if (onExistingUserSignUp !== undefined) {
+    runInBackground(auth, "onExistingUserSignUp", async () => {
+      const known: User | null = await auth.models.User.findOne({ email: fields.email }).lean();
+      if (known === null) return;
+      await onExistingUserSignUp({ user: { ...auth.views.user(known) } }, fetchRequest(request));
+    });
+  }
+  return { token: null, user: auth.views.user(await newUser(call, fields)), session: null };
+}

@@ -1,0 +1,126 @@
+import type { z } from "zod";
+import {
+  Challenge,
+  Html,
+  Redirect,
+  type ActiveSession,
+  type AuthContext,
+  type Reply,
+  type RequestInfo,
+} from "./context.ts";
+import type { AnyEndpoint } from "./endpoint.ts";
+import { AuthError, failCore } from "./errors.ts";
+import { isBelow } from "./services/path-pattern.ts";
+import { findActive, isFresh } from "./services/session.ts";
+import { checkReturnAddresses } from "./services/return-address.ts";
+
+/** Answered instead of `VALIDATION_ERROR` by the endpoints that declare it. */
+const BODY_MUST_BE_AN_OBJECT = "BODY_MUST_BE_AN_OBJECT";
+
+/** What a caller sends, not yet validated. */
+export interface RawInput {
+  readonly body: unknown;
+  readonly query: Readonly<Record<string, unknown>>;
+  readonly params: Readonly<Record<string, unknown>>;
+}
+
+/** A reply that nothing has been put into yet. */
+export function createReply(): Reply {
+  return { status: 200, cookies: new Map(), headers: new Map() };
+}
+
+/**
+ * Runs one call: return addresses → session and access → validation → handler → answer through its schema.
+ * Knows no Express: HTTP and `auth.api` come through here alike.
+ *
+ * @param reply receives cookies and headers, also when the call fails
+ * @throws AuthError what the endpoint or a step before it refused
+ */
+export async function run(
+  auth: AuthContext,
+  endpoint: AnyEndpoint,
+  request: RequestInfo,
+  input: RawInput,
+  reply: Reply,
+): Promise<unknown> {
+  const { body, query } = checksAddresses(auth, endpoint, request)
+    ? await checkReturnAddresses(auth, request, input)
+    : input;
+  const active = await authorize(auth, endpoint, request, reply);
+  const result = await endpoint.handler({
+    auth,
+    request,
+    reply,
+    active,
+    params: parse(endpoint.params, input.params, "params"),
+    query: parse(endpoint.query, query, "query"),
+    body: parseBody(endpoint, body),
+  });
+  return answer(endpoint, result);
+}
+
+function checksAddresses(
+  { config }: AuthContext,
+  endpoint: AnyEndpoint,
+  request: RequestInfo,
+): boolean {
+  const { disableOriginCheck } = config.advanced;
+  if (disableOriginCheck === true) return false;
+  if (!endpoint.redirects && (request.method === "GET" || request.method === "HEAD")) return false;
+  return disableOriginCheck === false || !isBelow(endpoint.paths, disableOriginCheck);
+}
+
+async function authorize(
+  auth: AuthContext,
+  endpoint: AnyEndpoint,
+  request: RequestInfo,
+  reply: Reply,
+): Promise<ActiveSession | null | undefined> {
+  if (endpoint.access === "public") return undefined;
+  const active = await findActive(auth, request, reply);
+  if (active === null) {
+    if (endpoint.access === "optional") return null;
+    throw failCore("UNAUTHORIZED");
+  }
+  if (endpoint.access === "fresh" && !isFresh(auth, active.session)) {
+    throw failCore("SESSION_NOT_FRESH");
+  }
+  if (endpoint.credentials && typeof active.session.impersonatedBy === "string") {
+    throw failCore("SESSION_NOT_FRESH");
+  }
+  return active;
+}
+
+function parseBody(endpoint: AnyEndpoint, body: unknown): unknown {
+  const notAnObject = endpoint.errors[BODY_MUST_BE_AN_OBJECT];
+  if (notAnObject !== undefined && (typeof body !== "object" || Array.isArray(body))) {
+    throw new AuthError(notAnObject[0], BODY_MUST_BE_AN_OBJECT, notAnObject[1]);
+  }
+  return parse(endpoint.body, body ?? {}, "body");
+}
+
+function parse(schema: z.ZodType | undefined, value: unknown, part: string): unknown {
+  if (schema === undefined) return undefined;
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw failCore("VALIDATION_ERROR", { message: describeIssues(parsed.error, part) });
+}
+
+/** Names fields and rules, never the values. */
+function describeIssues({ issues }: z.ZodError, part: string): string {
+  const texts = issues.map(({ path, message }) => {
+    const where = [part, ...path.map(String)].join(".");
+    return `[${where}] ${message}`;
+  });
+  return [...new Set(texts)].join("; ");
+}
+
+function answer(endpoint: AnyEndpoint, result: unknown): unknown {
+  if (result instanceof Redirect || result instanceof Html || result instanceof Challenge) {
+    return result;
+  }
+  const parsed = endpoint.response.safeParse(result);
+  if (parsed.success) return parsed.data;
+  const cause = new TypeError(`${endpoint.name}: ${describeIssues(parsed.error, "response")}`);
+  throw failCore("INTERNAL_SERVER_ERROR", { cause });
+}

@@ -1,0 +1,140 @@
+import mongoose, { type Connection } from "mongoose";
+import type { Database, Log } from "../context.ts";
+import { withDeadline } from "../models/deadline.ts";
+import type { ModelName, Models } from "../models/index.ts";
+import { DatabaseUnavailable } from "./database-errors.ts";
+import { buildIndexes, describeFailure, type IndexFailure, type IndexReport } from "./indexes.ts";
+
+/** Milliseconds in which the driver must find a server; then the caller gets 503, and later calls try again. */
+const SERVER_SELECTION_MS = 3000;
+/** Milliseconds that `ready()` waits for a connection that the app opens. */
+const APP_CONNECTION_MS = 10_000;
+
+const NO_DATABASE =
+  "betterAuth(): no database. Pass `database` (a MongoDB URI or a Mongoose connection), set MONGODB_URI, " +
+  "or call mongoose.connect()";
+
+/** Where the instance's data is. */
+export interface ConnectionSource {
+  readonly connection: Connection;
+  /** Opens the connection, or waits until the app has opened it; may be called again after a failure. */
+  open(): Promise<void>;
+  /** Ends what `open` opened. */
+  close(): Promise<void>;
+}
+
+/**
+ * @param database a URI, whose connection is ours to open and close; a connection of the app, which is not; or
+ *   undefined for the `MONGODB_URI` of the environment, else Mongoose's default connection
+ */
+export function connectionSource(
+  database: Connection | string | undefined,
+  env: NodeJS.ProcessEnv,
+): ConnectionSource {
+  const given = database ?? (env["MONGODB_URI"] === "" ? undefined : env["MONGODB_URI"]);
+  return typeof given === "string" ? ownConnection(given) : appConnection(given);
+}
+
+function ownConnection(uri: string): ConnectionSource {
+  const connection = mongoose.createConnection();
+  // Mongoose reports failures here as well as to the caller; without a listener that would end the process.
+  connection.on("error", () => undefined);
+  return {
+    connection,
+    async open() {
+      await connection.openUri(uri, { serverSelectionTimeoutMS: SERVER_SELECTION_MS });
+    },
+    close: () => connection.close(),
+  };
+}
+
+function appConnection(given: Connection | undefined): ConnectionSource {
+  const connection = given ?? mongoose.connection;
+  return {
+    connection,
+    async open() {
+      if (connection.readyState === mongoose.ConnectionStates.connected) return;
+      const opened = new Promise<void>((resolve) => {
+        connection.once("connected", () => {
+          resolve();
+        });
+      });
+      await withDeadline(opened, APP_CONNECTION_MS).catch(() => {
+        const idle = connection.readyState === mongoose.ConnectionStates.disconnected;
+        throw new DatabaseUnavailable(idle && given === undefined ? NO_DATABASE : "not connected");
+      });
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+/** The database of an instance, with its indexes. */
+export interface IndexedDatabase extends Database {
+  /** Builds the missing indexes, and says what was built and what was not. */
+  ensureIndexes(): Promise<IndexReport>;
+  close(): Promise<void>;
+}
+
+/** What `createDatabase` needs. */
+export interface DatabaseOptions {
+  readonly source: ConnectionSource;
+  readonly models: Models;
+  /** Models of the enabled features. */
+  readonly modelNames: readonly ModelName[];
+  /** False: `ready()` builds no indexes. */
+  readonly autoIndex: boolean;
+  readonly log: Log;
+}
+
+/** Connects, finds out what the server can do, and builds the indexes of the enabled features, once. */
+export function createDatabase(options: DatabaseOptions): IndexedDatabase {
+  const { source, models, modelNames, autoIndex, log } = options;
+  let preparing: Promise<void> | undefined;
+  let isReady = false;
+  let transactions = false;
+  let failures: readonly IndexFailure[] = [];
+
+  async function ensureIndexes(): Promise<IndexReport> {
+    const report = await buildIndexes(modelNames.map((name) => models[name]));
+    failures = report.failed;
+    for (const failure of failures) log.warn(describeFailure(failure));
+    return report;
+  }
+
+  async function prepare(): Promise<void> {
+    await source.open();
+    const hello = await source.connection.db?.admin().command({ hello: 1 });
+    transactions = hello?.["setName"] !== undefined || hello?.["msg"] === "isdbgrid";
+    if (autoIndex) await ensureIndexes();
+    isReady = true;
+  }
+
+  function ready(): Promise<void> {
+    preparing ??= prepare().catch((cause: unknown) => {
+      preparing = undefined;
+      if (cause instanceof DatabaseUnavailable) throw cause;
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      const message = `betterAuth(): the database cannot be used: ${reason}`;
+      throw new DatabaseUnavailable(message, { cause });
+    });
+    return preparing;
+  }
+
+  return {
+    connection: source.connection,
+    get transactions() {
+      return transactions;
+    },
+    get isReady() {
+      return isReady;
+    },
+    lacksIndex: (collection, field) =>
+      failures.some((failure) => failure.collection === collection && failure.fields[0] === field),
+    ready,
+    ensureIndexes,
+    async close() {
+      await preparing?.catch(() => undefined);
+      await source.close();
+    },
+  };
+}

@@ -1,0 +1,19 @@
+import mongoose from "mongoose";
+
+/**
+ * A filter that matches any of these scalars. Operators in filters are marked as ours here and nowhere else:
+ * an unmarked one (from a request, say) is compared as a value and matches nothing.
+ */
+export function anyOf<T>(values: readonly T[]): { $in: T[] } {
+  return mongoose.trusted({ $in: [...values] });
+}
+
+/** A filter that matches none of these scalars. */
+export function noneOf<T>(values: readonly T[]): { $nin: T[] } {
+  return mongoose.trusted({ $nin: [...values] });
+}
+
+/** A filter that matches instants later than this one. */
+export function after(instant: Date): { $gt: Date } {
+  return mongoose.trusted({ $gt: instant });
+}

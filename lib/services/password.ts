@@ -1,0 +1,143 @@
+import type { AuthContext } from "../context.ts";
+import { isCommonPassword } from "../crypto/common-passwords.ts";
+import {
+  hashOfficialPassword,
+  hashPassword,
+  spendHash,
+  verifyPassword,
+} from "../crypto/password.ts";
+import { failures, type ErrorTable } from "../errors.ts";
+import { CREDENTIAL, type Account } from "../models/account.ts";
+import { withDeadline } from "../models/deadline.ts";
+import { formatId } from "../models/id.ts";
+import type { User } from "../models/user.ts";
+
+/** Codes of every endpoint that sets a password. */
+export const newPasswordErrors = {
+  PASSWORD_TOO_SHORT: [400, "Password too short"],
+  PASSWORD_TOO_LONG: [400, "Password too long"],
+  PASSWORD_COMPROMISED: [
+    400,
+    "The password you entered has been compromised. Please choose a different password.",
+  ],
+} as const satisfies ErrorTable;
+const fail = failures(newPasswordErrors);
+
+/**
+ * Checks a password that is about to be set: length in UTF-16 units, then whether guessers would try it first.
+ *
+ * @param owner whose address or username it must not be
+ * @throws AuthError PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG, PASSWORD_COMPROMISED (400)
+ */
+export async function checkNewPassword(
+  { config }: AuthContext,
+  password: string,
+  owner: Pick<User, "email" | "username">,
+): Promise<void> {
+  const { minPasswordLength, maxPasswordLength, blockCommonPasswords } = config.emailAndPassword;
+  if (password.length < minPasswordLength) throw fail("PASSWORD_TOO_SHORT");
+  if (password.length > maxPasswordLength) throw fail("PASSWORD_TOO_LONG");
+  if (!blockCommonPasswords) return;
+  const own = [owner.email, owner.username].includes(password.toLowerCase());
+  if (own || (await isCommonPassword(password))) throw fail("PASSWORD_COMPROMISED");
+}
+
+/** The form in which a password is stored. */
+export function hashForStorage({ config }: AuthContext, password: string): Promise<string> {
+  const { hash, cost } = config.emailAndPassword.password;
+  if (hash !== undefined) return hash(password);
+  if (config.advanced.compatibility === "better-auth") return hashOfficialPassword(password);
+  return hashPassword(password, cost);
+}
+
+/**
+ * Finds the user of an address by password. Costs the same for unknown addresses, accounts without a password and
+ * wrong passwords: one query and one hash. A hash of an older format or cost is replaced.
+ *
+ * @param email lower case
+ * @returns null when they do not belong together
+ */
+export async function findUserByPassword(
+  auth: AuthContext,
+  email: string,
+  password: string,
+): Promise<User | null> {
+  const found = await findCredentials(auth, email);
+  // A hash of an over-long text would be a way to keep the processor busy.
+  if (password.length > auth.config.emailAndPassword.maxPasswordLength) return null;
+  const stored = found?.account?.password;
+  if (found === null || stored === undefined || stored === null) {
+    await spendSameWork(auth, password);
+    return null;
+  }
+  return (await matches(auth, found.account, stored, password)) ? found.user : null;
+}
+
+interface Credentials {
+  readonly user: User;
+  readonly account: Account | null;
+}
+
+/** User and password account in one indexed read. */
+async function findCredentials(
+  { models }: AuthContext,
+  email: string,
+): Promise<Credentials | null> {
+  const from = models.Account.collection.collectionName;
+  const found = models.User.aggregate<User & { accounts: Account[] }>([
+    { $match: { email } },
+    { $limit: 1 },
+    { $lookup: { from, localField: "_id", foreignField: "userId", as: "accounts" } },
+  ]);
+  const [row] = await withDeadline(found.read("primary").exec());
+  if (row === undefined) return null;
+  const { accounts, ...user } = row;
+  const own = accounts.filter(({ providerId }) => providerId === CREDENTIAL);
+  const id = formatId(user._id);
+  const account = own.find(({ accountId }) => accountId === id) ?? own[0];
+  // Older rows may refer to the user by the text of the id, which the join does not match.
+  return { user, account: account ?? (await findByTextReference(models, id)) };
+}
+
+async function findByTextReference(
+  models: AuthContext["models"],
+  userId: string,
+): Promise<Account | null> {
+  return models.Account.findOne({ userId, providerId: CREDENTIAL }).lean();
+}
+
+async function matches(
+  auth: AuthContext,
+  account: Account | null,
+  stored: string,
+  password: string,
+): Promise<boolean> {
+  const { verify, cost } = auth.config.emailAndPassword.password;
+  if (verify !== undefined) return verify({ hash: stored, password });
+  const result = await verifyPassword(stored, password, cost);
+  const official = auth.config.advanced.compatibility === "better-auth";
+  if (result.matches && result.outdated && !official && account !== null) {
+    await replaceHash(auth, account, stored, password);
+  }
+  return result.matches;
+}
+
+/** Only while the stored hash is still the verified one: a change of the password meanwhile wins. */
+async function replaceHash(
+  auth: AuthContext,
+  { _id }: Account,
+  verified: string,
+  password: string,
+): Promise<void> {
+  try {
+    const hash = await hashForStorage(auth, password);
+    await auth.models.Account.updateOne({ _id, password: verified }, { password: hash });
+  } catch (error) {
+    auth.log.warn("a password hash could not be renewed", error);
+  }
+}
+
+async function spendSameWork({ config }: AuthContext, password: string): Promise<void> {
+  const { hash, cost } = config.emailAndPassword.password;
+  await (hash === undefined ? spendHash(password, cost) : hash(password));
+}

@@ -1,0 +1,57 @@
+import type { AuthContext, RequestInfo } from "../context.ts";
+import { unsign } from "../crypto/signature.ts";
+import { readCookies, SEED_SESSION_NAME } from "./cookies.ts";
+
+/**
+ * Form of a session token: 32 letters and digits. Nothing else is ever looked up, so neither a stored hash
+ * (`h1:…`) nor a handle (`session_…`) can serve as one.
+ */
+const TOKEN = /^[A-Za-z0-9]{32}$/;
+const BEARER = /^Bearer +(\S+) *$/i;
+
+/** The session tokens that a request presents, best first: Bearer, then the cookies in the contract's order. */
+export function presentedTokens(
+  auth: AuthContext,
+  request: RequestInfo,
+  cookies: ReadonlyMap<string, string>,
+): string[] {
+  const tokens: string[] = [];
+  const add = (token: string | null) => {
+    if (token !== null && TOKEN.test(token) && !tokens.includes(token)) tokens.push(token);
+  };
+  add(bearerToken(auth, request.headers.authorization));
+  for (const name of auth.cookies.sessionNames) {
+    const value = cookies.get(name);
+    if (value !== undefined) add(cookieToken(auth, name, value));
+  }
+  return tokens;
+}
+
+/** A signed value, or the bare token under the seed's name. A bad signature is no session. */
+function cookieToken(auth: AuthContext, name: string, value: string): string | null {
+  if (value.includes(".")) return unsign(value, auth.keys.signing);
+  return name.endsWith(`.${SEED_SESSION_NAME}`) ? value : null;
+}
+
+function bearerToken(auth: AuthContext, header: string | undefined): string | null {
+  if (header === undefined) return null;
+  const value = BEARER.exec(header)?.[1];
+  if (value === undefined) return null;
+  if (!value.includes(".")) return value;
+  return unsign(decoded(value), auth.keys.signing);
+}
+
+function decoded(text: string): string {
+  if (!text.includes("%")) return text;
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return "";
+  }
+}
+
+/** Whether the signed `dont_remember` cookie says that the session ends with the browser. */
+export function endsWithBrowser(auth: AuthContext, request: RequestInfo): boolean {
+  const value = readCookies(request.headers).get(auth.cookies.dontRemember.name);
+  return value !== undefined && unsign(value, auth.keys.signing) === "true";
+}

@@ -1,0 +1,307 @@
+import type { ClientSession, QueryFilter } from "mongoose";
+import {
+  Challenge,
+  type ActiveSession,
+  type AuthContext,
+  type Call,
+  type Proof,
+  type Reply,
+  type RequestInfo,
+} from "../context.ts";
+import { sign } from "../crypto/signature.ts";
+import { hashToken, randomToken } from "../crypto/token.ts";
+import { failCore } from "../errors.ts";
+import { createId, parseId, referenceForms, type Id } from "../models/id.ts";
+import type { Session } from "../models/session.ts";
+import type { User } from "../models/user.ts";
+import { sessionHandle } from "../views.ts";
+import { clearCookie, clearOtherSessionNames, readCookies, setCookie } from "./cookies.ts";
+import { isUnavailable } from "./database-errors.ts";
+import { after, anyOf, noneOf } from "./filter.ts";
+import { storedForms } from "./session-lookup.ts";
+import { endsWithBrowser, presentedTokens } from "./session-token.ts";
+import { insert } from "./transaction.ts";
+
+/** Seconds that a session lasts in the database when it ends with the browser. */
+const UNREMEMBERED_EXPIRES_IN = 86_400;
+/** Letters and digits of a session token: 190 bits. */
+const TOKEN_LENGTH = 32;
+/** `User-Agent` is kept up to this length. */
+const USER_AGENT_LENGTH = 512;
+/** Rows that `/list-sessions` answers with at most. */
+const LIST_LIMIT = 100;
+
+/** What a request's credentials led to. */
+export interface Lookup {
+  readonly active: ActiveSession | null;
+  /** The session is live, but its user is banned; `active` is null then. */
+  readonly banned: boolean;
+  /** Whether anything that looks like a session was presented. */
+  readonly presented: boolean;
+}
+
+const NOTHING: Lookup = { active: null, banned: false, presented: false };
+
+/** Finds the session of a request in the database, and deletes expired rows that it meets. Renews nothing. */
+export async function lookUpSession(
+  auth: AuthContext,
+  request: RequestInfo,
+  { keepExpired = false } = {},
+): Promise<Lookup> {
+  const { authorization, cookie } = request.headers;
+  if (authorization === undefined && cookie === undefined) return NOTHING;
+  const tokens = presentedTokens(auth, request, readCookies(request.headers));
+  if (tokens.length === 0) return NOTHING;
+  const { live, expired } = await auth.sessions.find(tokens);
+  if (expired.length > 0 && !keepExpired) await deleteExpired(auth, expired);
+  if (live === null) return { active: null, banned: false, presented: true };
+  if (isBanned(live.user, auth.now())) return { active: null, banned: true, presented: true };
+  const active = { ...live, persistent: isPersistent(auth, request, live.session) };
+  return { active, banned: false, presented: true };
+}
+
+/**
+ * Finds the session of a request and renews it when it is due.
+ *
+ * @returns null without a live session
+ * @throws AuthError BANNED_USER (403), when the user is banned
+ */
+export async function findActive(
+  auth: AuthContext,
+  request: RequestInfo,
+  reply: Reply,
+): Promise<ActiveSession | null> {
+  const { active, banned } = await lookUpSession(auth, request);
+  if (banned) throw failCore("BANNED_USER");
+  if (active === null || !isRenewalDue(auth, active)) return active;
+  return renew(auth, active, request, reply);
+}
+
+/** Whether a ban stands at this instant. */
+export function isBanned(user: Readonly<User>, now: Date): boolean {
+  if (user.banned !== true) return false;
+  return !(user.banExpires instanceof Date && user.banExpires <= now);
+}
+
+/** Whether a session is younger than `session.freshAge`; that of 0 makes every session fresh. */
+export function isFresh({ config, now }: AuthContext, session: Readonly<Session>): boolean {
+  const { freshAge } = config.session;
+  return freshAge === 0 || now().getTime() - session.createdAt.getTime() < freshAge * 1000;
+}
+
+/** A Bearer client carries no `dont_remember` cookie: the row's own length tells as well. */
+function isPersistent(
+  auth: AuthContext,
+  request: RequestInfo,
+  session: Readonly<Session>,
+): boolean {
+  const length = session.expiresAt.getTime() - session.createdAt.getTime();
+  const { expiresIn } = auth.config.session;
+  if (expiresIn > UNREMEMBERED_EXPIRES_IN && length <= UNREMEMBERED_EXPIRES_IN * 1000) return false;
+  return !endsWithBrowser(auth, request);
+}
+
+/** Whether `updateAge` has passed since the session was made or renewed (contract README §6). */
+export function isRenewalDue({ config, now }: AuthContext, active: ActiveSession): boolean {
+  const { expiresIn, updateAge, disableSessionRefresh } = config.session;
+  if (disableSessionRefresh || !active.persistent) return false;
+  const renewAt = active.session.expiresAt.getTime() - expiresIn * 1000 + updateAge * 1000;
+  return renewAt <= now().getTime();
+}
+
+/**
+ * Gives a session its full life again and sets its cookie anew.
+ *
+ * @returns null when the row vanished meanwhile
+ */
+export async function renew(
+  auth: AuthContext,
+  active: ActiveSession,
+  request: RequestInfo,
+  reply: Reply,
+): Promise<ActiveSession | null> {
+  const updatedAt = auth.now();
+  const expiresAt = secondsAfter(updatedAt, auth.config.session.expiresIn);
+  const { _id } = active.session;
+  const { matchedCount } = await auth.models.Session.updateOne({ _id }, { expiresAt, updatedAt });
+  if (matchedCount === 0) return null;
+  setSessionCookies(auth, request, reply, active);
+  return { ...active, session: { ...active.session, expiresAt, updatedAt } };
+}
+
+/** How a session is to be made. */
+export interface SignInOptions {
+  /** Whether it outlives the browser; false: 24 hours, no `Max-Age`. */
+  readonly persistent: boolean;
+  readonly proof: Proof;
+}
+
+/**
+ * Signs a user in: hooks, one insert, the session cookie.
+ *
+ * @returns a Challenge when a feature wants another proof first
+ * @throws AuthError BANNED_USER (403)
+ */
+export async function signIn(
+  call: Call,
+  user: User,
+  { persistent, proof }: SignInOptions,
+): Promise<ActiveSession | Challenge> {
+  for (const hooks of call.auth.hooks) {
+    const challenge = await hooks.challengeSignIn?.(call, user, proof);
+    if (challenge instanceof Challenge) return challenge;
+  }
+  const active = await createSession(call, user, { persistent });
+  setSessionCookies(call.auth, call.request, call.reply, active);
+  return active;
+}
+
+/**
+ * Stores a new session; sets no cookie.
+ *
+ * @throws AuthError BANNED_USER (403)
+ */
+export async function createSession(
+  call: Call,
+  user: User,
+  { persistent, transaction }: { persistent: boolean; transaction?: ClientSession | undefined },
+): Promise<ActiveSession> {
+  const { auth, request } = call;
+  const createdAt = auth.now();
+  if (isBanned(user, createdAt)) throw failCore("BANNED_USER");
+  const token = randomToken(TOKEN_LENGTH);
+  const life = persistent ? auth.config.session.expiresIn : UNREMEMBERED_EXPIRES_IN;
+  const session: Session = {
+    _id: createId(),
+    token: auth.config.advanced.compatibility === "better-auth" ? token : hashToken(token),
+    userId: user._id,
+    expiresAt: secondsAfter(createdAt, life),
+    ipAddress: request.ip,
+    userAgent: (request.headers["user-agent"] ?? "").slice(0, USER_AGENT_LENGTH),
+    createdAt,
+    updatedAt: createdAt,
+  };
+  for (const hooks of auth.hooks) {
+    Object.assign(session, await hooks.beforeSessionCreate?.(call, user));
+  }
+  await insert(auth.models.Session, session, transaction);
+  return { session, user, token, persistent };
+}
+
+/** "Sets session" of the contract: the cookies, and the headers for Bearer clients. */
+export function setSessionCookies(
+  auth: AuthContext,
+  request: RequestInfo,
+  reply: Reply,
+  { token, persistent }: Pick<ActiveSession, "token" | "persistent">,
+): void {
+  const { cookies, config, keys } = auth;
+  const [key] = keys.signing;
+  const signed = sign(token, key);
+  setCookie(reply, cookies.sessionToken, signed, persistent ? config.session.expiresIn : undefined);
+  if (!persistent) setCookie(reply, cookies.dontRemember, sign("true", key));
+  else if (endsWithBrowser(auth, request)) clearCookie(reply, cookies.dontRemember);
+  clearOtherSessionNames(cookies, request, reply);
+  reply.headers.set("set-auth-token", signed);
+  reply.headers.set("access-control-expose-headers", "set-auth-token");
+}
+
+/** "Clears session" of the contract. */
+export function clearSessionCookies(auth: AuthContext, request: RequestInfo, reply: Reply): void {
+  const { sessionToken, sessionData, dontRemember } = auth.cookies;
+  for (const settings of [sessionToken, sessionData, dontRemember]) clearCookie(reply, settings);
+  const chunk = `${sessionData.name}.`;
+  for (const name of readCookies(request.headers).keys()) {
+    if (name.startsWith(chunk)) clearCookie(reply, { ...sessionData, name });
+  }
+  clearOtherSessionNames(auth.cookies, request, reply);
+  reply.headers.delete("set-auth-token");
+}
+
+/** The live sessions of a user, newest first, at most 100. */
+export async function listSessions({ models, now }: AuthContext, userId: Id): Promise<Session[]> {
+  return models.Session.find({ userId: anyOf(referenceForms(userId)), expiresAt: after(now()) })
+    .sort({ createdAt: -1 })
+    .limit(LIST_LIMIT)
+    .lean();
+}
+
+/**
+ * Ends the sessions that a request presents, and clears the session cookies in any case.
+ *
+ * @throws what says that the database is unreachable; other failures are logged
+ */
+export async function endPresentedSessions(
+  auth: AuthContext,
+  request: RequestInfo,
+  reply: Reply,
+): Promise<void> {
+  const tokens = presentedTokens(auth, request, readCookies(request.headers));
+  clearSessionCookies(auth, request, reply);
+  if (tokens.length === 0) return;
+  try {
+    await auth.models.Session.deleteMany({ token: anyOf(tokens.flatMap(storedForms)) });
+  } catch (error) {
+    if (isUnavailable(error)) throw error;
+    auth.log.error("a session could not be deleted at sign-out", error);
+  }
+}
+
+/**
+ * Ends one session of a user; without effect when there is none, or it is another user's.
+ *
+ * @param reference its token, its handle `session_<id>`, or its id
+ */
+export async function revokeSession(
+  { models }: AuthContext,
+  userId: Id,
+  reference: { token: string } | { id: string },
+): Promise<void> {
+  const filter = sessionFilter(reference);
+  if (filter === null) return;
+  await models.Session.deleteOne({ ...filter, userId: anyOf(referenceForms(userId)) });
+}
+
+function sessionFilter(reference: { token: string } | { id: string }): QueryFilter<Session> | null {
+  if ("token" in reference) {
+    const { token } = reference;
+    const handle = /^session_(.+)$/.exec(token)?.[1];
+    if (handle !== undefined) return sessionFilter({ id: handle });
+    return token.includes(":") ? null : { token: anyOf(storedForms(token)) };
+  }
+  const id = parseId(reference.id);
+  return id === null ? null : { _id: id };
+}
+
+/**
+ * Ends all sessions of a user, in one operation.
+ *
+ * @param except this session stays
+ */
+export async function revokeSessions(
+  { models }: AuthContext,
+  userId: Id,
+  { except, transaction }: { except?: Id; transaction?: ClientSession | undefined } = {},
+): Promise<void> {
+  const filter = { userId: anyOf(referenceForms(userId)) };
+  const others = except === undefined ? filter : { ...filter, _id: noneOf([except]) };
+  await models.Session.deleteMany(others).session(transaction ?? null);
+}
+
+async function deleteExpired({ models, log }: AuthContext, ids: readonly Id[]): Promise<void> {
+  try {
+    await models.Session.deleteMany({ _id: anyOf(ids) });
+  } catch (error) {
+    log.warn("an expired session could not be deleted", error);
+  }
+}
+
+/** A session in a list: the real token for the caller's own, a handle for the others. */
+export function tokenForList(active: ActiveSession, session: Readonly<Session>): string {
+  const own = String(session._id) === String(active.session._id);
+  return own ? active.token : sessionHandle(session);
+}
+
+function secondsAfter(instant: Date, seconds: number): Date {
+  return new Date(instant.getTime() + seconds * 1000);
+}

@@ -1,0 +1,110 @@
+import type { ActiveSession, AuthContext, Call } from "../context.ts";
+import { CREDENTIAL, type Account } from "../models/account.ts";
+import { createId, formatId, type Id } from "../models/id.ts";
+import type { User } from "../models/user.ts";
+import { isDuplicateKey } from "./database-errors.ts";
+import { createSession } from "./session.ts";
+import { inTransaction, insert } from "./transaction.ts";
+
+/** Fields of a user about to be created; what is left out gets its default. */
+export type NewUser = Pick<User, "name" | "email"> & Partial<User>;
+
+/** How a user signs up. */
+export interface SignUpOptions {
+  /** Ready for storage. */
+  readonly passwordHash: string;
+  /** Null: the user is not signed in. */
+  readonly session: { readonly persistent: boolean } | null;
+}
+
+/** A user who was created, with the session if one was asked for. */
+export interface SignedUp {
+  readonly user: User;
+  readonly active: ActiveSession | null;
+}
+
+/**
+ * Creates a user with a password, and their first session, all or nothing. On a standalone server the account goes
+ * first: what is left of a crash is an account of nobody, never a user who cannot sign in.
+ *
+ * @returns null when the address is taken; the unique index decides
+ */
+export async function signUpWithPassword(
+  call: Call,
+  fields: NewUser,
+  { passwordHash, session }: SignUpOptions,
+): Promise<SignedUp | null> {
+  const { auth } = call;
+  const user = await newUser(call, fields);
+  const account = credentialAccount(user, passwordHash);
+  if (await isTakenWithoutIndex(call, user.email)) return null;
+  try {
+    const active = await inTransaction(auth, async (transaction) => {
+      await insert(auth.models.Account, account, transaction);
+      await insert(auth.models.User, user, transaction);
+      return session === null ? null : createSession(call, user, { ...session, transaction });
+    });
+    for (const hooks of auth.hooks) await hooks.afterUserCreate?.(call, user);
+    return { user, active };
+  } catch (error) {
+    if (!auth.database.transactions) await removeOrphan(call, account);
+    if (isDuplicateKey(error, "email")) return null;
+    throw error;
+  }
+}
+
+/** A user with the features' additions, not yet stored. */
+export async function newUser(call: Call, fields: NewUser): Promise<User> {
+  const { auth } = call;
+  const createdAt = auth.now();
+  const user: User = {
+    _id: createId(),
+    emailVerified: false,
+    createdAt,
+    updatedAt: createdAt,
+    ...fields,
+  };
+  for (const hooks of auth.hooks) Object.assign(user, await hooks.beforeUserCreate?.(call, user));
+  return user;
+}
+
+/**
+ * Changes fields of a user; `updatedAt` and what the app's fields make at every update come with it.
+ *
+ * @returns null when the user is gone
+ */
+export async function updateUser(
+  { models, config, now }: AuthContext,
+  id: Id,
+  changes: Partial<User>,
+): Promise<User | null> {
+  const made = Object.entries(config.user.additionalFields).flatMap(([name, field]) =>
+    field.onUpdate === undefined ? [] : [[field.fieldName ?? name, field.onUpdate()] as const],
+  );
+  const $set = { ...Object.fromEntries(made), ...changes, updatedAt: now() };
+  return models.User.findOneAndUpdate({ _id: id }, { $set }, { returnDocument: "after" }).lean();
+}
+
+function credentialAccount(user: User, password: string): Account {
+  return {
+    _id: createId(),
+    accountId: formatId(user._id),
+    providerId: CREDENTIAL,
+    userId: user._id,
+    password,
+    createdAt: user.createdAt,
+    updatedAt: user.createdAt,
+  };
+}
+
+/** Where old duplicates keep the unique index from being built, a look-up is all that is left. */
+async function isTakenWithoutIndex({ auth }: Call, email: string): Promise<boolean> {
+  const { User } = auth.models;
+  if (!auth.database.lacksIndex(User.collection.collectionName, "email")) return false;
+  return (await User.exists({ email })) !== null;
+}
+
+async function removeOrphan({ auth }: Call, account: Account): Promise<void> {
+  const owner = await auth.models.User.exists({ _id: account.userId });
+  if (owner === null) await auth.models.Account.deleteOne({ _id: account._id });
+}
