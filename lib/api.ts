@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { Challenge, Html, Redirect, type AuthContext, type RequestInfo } from "./context.ts";
 import type { AnyEndpoint } from "./endpoint.ts";
+import { DEFAULT_BASE_PATH } from "./options.ts";
 import type { ApiHeaders, Plugin, ServerApi } from "./plugin.ts";
 import { createReply, run } from "./run.ts";
 import { cookieHeaders } from "./services/cookies.ts";
@@ -13,9 +14,6 @@ interface ApiInput {
   readonly headers?: ApiHeaders;
   readonly returnHeaders?: boolean;
 }
-
-/** Base path of links that are made outside a request, when neither option nor mount path tells. */
-export const DEFAULT_BASE_PATH = "/auth";
 
 /** `auth.api`: the endpoints as functions, without rate limit and origin check. */
 export function createApi<P extends Plugin>(

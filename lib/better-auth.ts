@@ -72,7 +72,7 @@ export function betterAuth<const O extends AuthOptions = Record<never, never>>(
   const config = readOptions(options ?? {}, process.env);
   const log = createLog(config.logger);
   for (const warning of config.warnings) log.warn(warning);
-  const features = [core, emailPassword, ...config.plugins] as unknown as readonly Plugin[];
+  const features: readonly Plugin[] = [core, emailPassword, ...config.plugins];
   const source = connectionSource(config.database, process.env);
   const models = compileModels({
     connection: source.connection,

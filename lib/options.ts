@@ -2,14 +2,10 @@ import { randomBytes } from "node:crypto";
 import { closestMatch } from "leven";
 import type { Connection } from "mongoose";
 import { z } from "zod";
+import type { Plugin } from "./plugin.ts";
 import { inertNames, memberGroup, type Inert, type InertPath } from "./known-options.ts";
 
 type Awaitable<T> = T | Promise<T>;
-
-/** What the options need to know of a feature. */
-export interface PluginLike {
-  readonly id: string;
-}
 
 /** The user that callbacks receive. */
 export interface UserLike {
@@ -60,7 +56,7 @@ export interface CookieAttributes extends Inert<"advanced.defaultCookieAttribute
   readonly domain?: string | undefined;
   /** Hides the cookie from scripts. Default: true. */
   readonly httpOnly?: boolean | undefined;
-  /** Lifetime in seconds. Default: as the contract of each cookie says. */
+  /** Lifetime in seconds. Default: that of each cookie. */
   readonly maxAge?: number | undefined;
   /** One jar for each embedding site (CHIPS). Default: false. */
   readonly partitioned?: boolean | undefined;
@@ -164,7 +160,10 @@ export interface PasswordOptions {
 
 /** Sign-up and sign-in with e-mail address and password. */
 export interface EmailAndPasswordOptions extends Inert<"emailAndPassword"> {
-  /** Opens the endpoints. Default: false. */
+  /**
+   * Opens the endpoints. Default: false; true when neither `emailAndPassword` nor `socialProviders` is given, because
+   * there would be no way to sign in.
+   */
   readonly enabled?: boolean | undefined;
   /** Refuses new users. Default: false. */
   readonly disableSignUp?: boolean | undefined;
@@ -608,14 +607,14 @@ export interface AuthOptions extends Inert<""> {
     | readonly (string | null | undefined | false)[]
     | ((request?: Request) => Awaitable<readonly (string | null | undefined | false)[]>)
     | undefined;
-  /** Sign-up and sign-in with e-mail address and password. Default: off. */
+  /** Sign-up and sign-in with e-mail address and password. Default: on, unless `socialProviders` is given. */
   readonly emailAndPassword?: EmailAndPasswordOptions | undefined;
   /** Proof that a user owns an address. Default: no mails. */
   readonly emailVerification?: EmailVerificationOptions | undefined;
   /** Providers of social sign-in by id, checked by that feature. Default: `{}`. */
   readonly socialProviders?: Readonly<Record<string, unknown>> | undefined;
   /** Features, e.g. `[username(), twoFactor()]`. Default: `[]`. */
-  readonly plugins?: readonly PluginLike[] | undefined;
+  readonly plugins?: readonly Plugin[] | undefined;
   /** Users. Default: none may change their address or delete themselves. */
   readonly user?: UserOptions | undefined;
   /** Sessions. Default: seven days, extended daily. */
@@ -830,7 +829,7 @@ const schema = group({
     )
     .default([]),
   emailAndPassword: group({
-    enabled: off,
+    enabled: flag.optional(),
     disableSignUp: off,
     autoSignIn: on,
     requireEmailVerification: off,
@@ -863,7 +862,7 @@ const schema = group({
   }).prefault({}),
   socialProviders: anything.default({}),
   plugins: list(
-    z.custom<PluginLike>(
+    z.custom<Plugin>(
       (value) =>
         typeof value === "object" &&
         value !== null &&
@@ -1090,6 +1089,7 @@ export interface Config extends Readonly<
     | "secret"
     | "secrets"
     | "trustedOrigins"
+    | "emailAndPassword"
     | "verification"
     | "rateLimit"
     | "advanced"
@@ -1113,6 +1113,7 @@ export interface Config extends Readonly<
     /** Finds further ones for a request; undefined when the option is no function. */
     readonly find: ((request?: Request) => Promise<readonly string[]>) | undefined;
   };
+  readonly emailAndPassword: ParsedOptions["emailAndPassword"] & { readonly enabled: boolean };
   readonly verification: ParsedOptions["verification"] & {
     readonly storeIdentifier: NonNullable<ParsedOptions["verification"]["storeIdentifier"]>;
   };
@@ -1147,7 +1148,9 @@ export function readOptions(options: AuthOptions, env: NodeJS.ProcessEnv): Confi
     throw wrong(result.error.issues.map((issue) => explain(issue, issue.path)).join("; "));
   }
   const { secret, secrets, baseURL, basePath, trustedOrigins, ...rest } = result.data;
-  const { emailAndPassword, verification, rateLimit, advanced } = rest;
+  const { emailAndPassword, socialProviders, verification, rateLimit, advanced } = rest;
+  const isOnlyWay =
+    options.emailAndPassword === undefined && Object.keys(socialProviders).length === 0;
   const { minPasswordLength, maxPasswordLength } = emailAndPassword;
   if (minPasswordLength > maxPasswordLength) {
     const got = `${String(minPasswordLength)} and ${String(maxPasswordLength)}`;
@@ -1173,6 +1176,7 @@ export function readOptions(options: AuthOptions, env: NodeJS.ProcessEnv): Confi
     basePath: readBasePath(basePath, url),
     ...readSecrets({ secret, secrets }, env, production, warnings),
     trustedOrigins: readTrustedOrigins(trustedOrigins, url, env),
+    emailAndPassword: { ...emailAndPassword, enabled: emailAndPassword.enabled ?? isOnlyWay },
     verification: {
       ...verification,
       storeIdentifier:

@@ -53,6 +53,12 @@ export async function resolveMongod(options: ResolveMongodOptions = {}): Promise
   throw new Error([NOT_FOUND, ...tried, ...REMEDIES].join("\n"));
 }
 
+function oneLine(error: unknown): string {
+  return reasonOf(error)
+    .trim()
+    .replaceAll(/\s*\n\s*/g, " ");
+}
+
 /** Whoever named a binary expects that one: tells when the search passes it over. */
 function warnOf(lines: readonly string[], log: (line: string) => void): void {
   if (!process.env["MONGOMS_SYSTEM_BINARY"]) return;
@@ -75,12 +81,12 @@ async function firstThatRuns(step: Step, tried: string[]): Promise<MongodBinary 
       try {
         return { path, version: await mongodVersion(path), source: step.source };
       } catch (error) {
-        tried.push(`  ${step.source}: ${path}: ${reasonOf(error)}`);
+        tried.push(`  ${step.source}: ${path}: ${oneLine(error)}`);
       }
     }
     if (tried.length === before) tried.push(`  ${step.source}: ${ABSENT[step.source]}`);
   } catch (error) {
-    tried.push(`  ${step.source}: ${reasonOf(error)}`);
+    tried.push(`  ${step.source}: ${oneLine(error)}`);
   }
   return undefined;
 }
@@ -105,7 +111,8 @@ function stepsOf(cacheDir: string, log: (line: string) => void): readonly Step[]
 }
 
 function defaultCacheDir(): string {
-  return join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "embedded-mongod");
+  const named = process.env["XDG_CACHE_HOME"] ?? "";
+  return join(named === "" ? join(homedir(), ".cache") : named, "embedded-mongod");
 }
 
 function binariesOnPath(): string[] {

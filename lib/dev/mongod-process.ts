@@ -20,9 +20,9 @@ export interface LaunchOptions extends MongodArguments {
 export interface MongodProcess {
   readonly pid: number;
   /** Does nothing while it runs. @throws MongodFailure with its reason, when it has ended */
-  assertRunning(): Promise<void>;
+  readonly assertRunning: () => Promise<void>;
   /** Ends it: at once when its data is thrown away, else in order (about 1 s), after 10 s by force. */
-  end(): Promise<void>;
+  readonly end: () => Promise<void>;
 }
 
 const LOG_FILE = "mongod.log";

@@ -25,7 +25,7 @@ export interface RunningServer {
   readonly pid: number;
   readonly port: number;
   /** Ends it, and removes a temporary folder; idempotent. */
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 interface Launched {

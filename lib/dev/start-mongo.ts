@@ -34,7 +34,7 @@ export interface MongoServer {
    * Ends the server and, without `dbPath`, removes its data. May be called more than once, and when the server is gone
    * already. Leaves a server from MONGODB_URI alone.
    */
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** A mongod of ours. */

@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { cp, mkdir, symlink, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { resolveMongod, startMongo } from "../../lib/dev/index.ts";
-import { emptyEnvironment, type EmptyEnvironment } from "./support/environment.ts";
+import { emptyEnvironment, VERSION, type EmptyEnvironment } from "./support/environment.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const TSX = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
 const CACHED = "cache/embedded-mongod/mongod-6.0.5";
 
 describe("resolveMongod", () => {
@@ -63,9 +65,9 @@ describe("resolveMongod", () => {
     );
     const theirs = await environment.giveMongod(
       homeCache.slice(environment.folder.length),
-      "0.0.1",
+      VERSION,
     );
-    assert.deepEqual(await find(), { path: theirs, version: "0.0.1", source: "cache" });
+    assert.deepEqual(await find(), { path: theirs, version: VERSION, source: "cache" });
   });
 
   it("when MONGOMS_SYSTEM_BINARY is wrong, then the caches still count", async () => {
@@ -74,13 +76,17 @@ describe("resolveMongod", () => {
     const { homeCache } = await DryMongoBinary.generatePaths(
       await DryMongoBinary.generateOptions(),
     );
-    await environment.giveMongod(homeCache.slice(environment.folder.length), "0.0.1");
+    await environment.giveMongod(homeCache.slice(environment.folder.length), VERSION);
     assert.equal((await find()).source, "cache");
   });
 
   it("when there is nothing, then the error lists what was tried and three remedies", async () => {
     environment.set("MONGOMS_SYSTEM_BINARY", "/nowhere/mongod");
-    const message = await find().then(assert.fail, (error: Error) => error.message);
+    let message = "";
+    await assert.rejects(find(), (error: Error) => {
+      message = error.message;
+      return true;
+    });
     const [first, ...rest] = message.split("\n");
     assert.equal(first, "No MongoDB could be found or fetched. Tried:");
     assert.equal(rest[0], "  MONGOMS_SYSTEM_BINARY: /nowhere/mongod: no such file");
@@ -123,7 +129,7 @@ describe("resolveMongod", () => {
       await writeFile(join(folder, "package.json"), '{ "type": "module" }');
       const script = `import { startMongo } from "./dev/index.ts";\n${code}`;
       await writeFile(join(folder, "app.ts"), script);
-      const args = ["--import", import.meta.resolve("tsx"), join(folder, "app.ts")];
+      const args = ["--import", TSX, join(folder, "app.ts")];
       return promisify(execFile)(process.execPath, args, { cwd: folder });
     };
 

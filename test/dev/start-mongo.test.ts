@@ -4,13 +4,26 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { mongo } from "mongoose";
+import { z } from "zod";
 import {
   startEmbeddedMongo,
   type EmbeddedMongo,
   type StartMongoOptions,
 } from "../../lib/dev/index.ts";
-import { findWatchdog, hasEnded, isRunning, kill, startParent } from "./support/processes.ts";
+import {
+  findWatchdog,
+  hasEnded,
+  isRunning,
+  kill,
+  startParent,
+  type Parent,
+} from "./support/processes.ts";
+
+const commandLine = z.object({
+  parsed: z.object({ storage: z.object({ dbPath: z.string() }) }),
+});
 
 describe("startEmbeddedMongo", function () {
   this.timeout(30_000);
@@ -23,6 +36,8 @@ describe("startEmbeddedMongo", function () {
     folder = await mkdtemp(join(tmpdir(), "start-"));
   });
   afterEach(async () => {
+    // An orderly end of kept data takes a second, which only some tests are about.
+    for (const { pid } of started) if (isRunning(pid)) process.kill(pid, "SIGKILL");
     await Promise.all(started.map((server) => server.stop()));
     await rm(folder, { recursive: true });
   });
@@ -73,7 +88,7 @@ describe("startEmbeddedMongo", function () {
       const server = await start();
       const dbPath = await connected(server.uri, async (db) => {
         const answer = await db.admin().command({ getCmdLineOpts: 1 });
-        return String(answer["parsed"].storage.dbPath);
+        return commandLine.parse(answer).parsed.storage.dbPath;
       });
       assert.ok(existsSync(dbPath));
       await Promise.all([server.stop(), server.stop()]);
@@ -163,17 +178,29 @@ describe("startEmbeddedMongo", function () {
   });
 
   describe("given a parent process", () => {
+    let parents: Parent[] = [];
+    const given = async (dbPath: string, manner: "serve" | "leave") => {
+      const parent = await startParent(dbPath, manner);
+      parents.push(parent);
+      return parent;
+    };
+    afterEach(async () => {
+      for (const { child } of parents) child.kill("SIGKILL");
+      await Promise.all(parents.map(({ mongod }) => hasEnded(mongod)));
+      parents = [];
+    });
+
     it("when it is killed, then its mongod ends and the next start has the data", async () => {
-      const parent = await startParent(folder, "serve");
-      await kill(parent.child, "SIGKILL");
+      const parent = await given(folder, "serve");
+      await kill(parent, "SIGKILL");
       assert.equal(await count(await start({ dbPath: folder })), 1);
       assert.ok(await hasEnded(parent.mongod));
     });
 
     it("when its watchdog is killed too, then the next start ends the mongod left behind", async () => {
-      const parent = await startParent(folder, "serve");
+      const parent = await given(folder, "serve");
       process.kill(findWatchdog(parent.mongod), "SIGKILL");
-      await kill(parent.child, "SIGKILL");
+      await kill(parent, "SIGKILL");
       assert.ok(isRunning(parent.mongod));
       const server = await start({ dbPath: folder });
       assert.equal(await count(server), 1);
@@ -184,26 +211,27 @@ describe("startEmbeddedMongo", function () {
     });
 
     it("when Ctrl-C reaches the whole group, then it stops cleanly and without a word", async () => {
-      const parent = await startParent(folder, "serve");
-      await kill(parent.child, "SIGINT", true);
-      assert.equal(parent.child.exitCode, 0);
+      const parent = await given(folder, "serve");
+      await kill(parent, "SIGINT", true);
+      assert.equal(await parent.ended, 0);
       assert.equal(parent.errors(), "");
       assert.ok(!isRunning(parent.mongod));
     });
 
     it("when Ctrl-C comes twice, then the mongod ends nevertheless", async () => {
-      const parent = await startParent(folder, "serve");
-      if (parent.child.pid !== undefined) process.kill(-parent.child.pid, "SIGINT");
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      await kill(parent.child, "SIGINT", true);
+      const parent = await given(folder, "serve");
+      const first = kill(parent, "SIGINT", true);
+      await sleep(100);
+      await kill(parent, "SIGINT", true);
+      await first;
       assert.ok(await hasEnded(parent.mongod));
       assert.equal(parent.errors(), "");
     });
 
     it("when it ends by itself without stop, then it does end, and its mongod with it", async () => {
-      const parent = await startParent("", "leave");
+      const parent = await given("", "leave");
       assert.ok(await hasEnded(parent.mongod));
-      assert.equal(parent.child.exitCode, 0);
+      assert.equal(await parent.ended, 0);
     });
   });
 });

@@ -2,13 +2,16 @@ import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
+/** What mongodb-memory-server is asked for: a version which nobody has in a cache. */
+export const VERSION = "7.0.99";
+
 /** An environment without any MongoDB, in a temporary folder. */
 export interface EmptyEnvironment {
   readonly folder: string;
   /** Writes a program that answers as a mongod of this version; null: one that lacks a library. */
-  giveMongod(path: string, version: string | null): Promise<string>;
-  set(name: string, value: string): void;
-  restore(): Promise<void>;
+  readonly giveMongod: (path: string, version: string | null) => Promise<string>;
+  readonly set: (name: string, value: string) => void;
+  readonly restore: () => Promise<void>;
 }
 
 /** Empties PATH and the caches, and makes every download fail at once. */
@@ -16,13 +19,13 @@ export async function emptyEnvironment(): Promise<EmptyEnvironment> {
   const saved = { ...process.env };
   const folder = await mkdtemp(join(tmpdir(), "search-"));
   for (const name of Object.keys(process.env)) {
-    if (/^MONGO|proxy/i.test(name)) delete process.env[name];
+    if (/^MONGO|proxy/i.test(name)) Reflect.deleteProperty(process.env, name);
   }
   Object.assign(process.env, {
     PATH: join(folder, "bin"),
     HOME: folder,
     XDG_CACHE_HOME: join(folder, "cache"),
-    MONGOMS_VERSION: "0.0.1",
+    MONGOMS_VERSION: VERSION,
     MONGOMS_DOWNLOAD_MIRROR: "https://127.0.0.1:9",
     MONGOMS_MAX_RETRIES: "0",
   });
@@ -43,7 +46,7 @@ export async function emptyEnvironment(): Promise<EmptyEnvironment> {
       process.env[name] = value;
     },
     async restore() {
-      for (const name of Object.keys(process.env)) delete process.env[name];
+      for (const name of Object.keys(process.env)) Reflect.deleteProperty(process.env, name);
       Object.assign(process.env, saved);
       await rm(folder, { recursive: true });
     },

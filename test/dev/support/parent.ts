@@ -1,11 +1,17 @@
-// Started as a process of its own: `parent.ts <dbPath or ""> <what happens at SIGINT or in the end>`.
+// Started as a process of its own: `parent.ts <dbPath or ""> <"serve" or "leave">`.
 import { mongo } from "mongoose";
 import { startEmbeddedMongo } from "../../../lib/dev/index.ts";
 
-const [dbPath, manner] = process.argv.slice(2);
+const [dbPath = "", manner] = process.argv.slice(2);
 
 async function main(): Promise<void> {
-  const server = await startEmbeddedMongo({ dbPath: dbPath || undefined });
+  const server = await startEmbeddedMongo({
+    dbPath: dbPath === "" ? undefined : dbPath,
+    // Which port is free is not what the test asks.
+    log: (line) => {
+      if (!line.startsWith("port ")) console.error(line);
+    },
+  });
   const client = await mongo.MongoClient.connect(server.uri);
   await client.db().collection("note").insertOne({ text: "kept" });
   if (manner === "leave") await client.close();

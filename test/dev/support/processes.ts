@@ -12,6 +12,8 @@ export interface Parent {
   readonly child: ChildProcess;
   /** Of its mongod. */
   readonly mongod: number;
+  /** Its exit code, when it has ended; null after a signal. */
+  readonly ended: Promise<unknown>;
   /** Everything it has written to standard error so far. */
   errors(): string;
 }
@@ -29,24 +31,21 @@ export async function startParent(dbPath: string, manner: "serve" | "leave"): Pr
   });
   let errors = "";
   child.stderr.on("data", (chunk) => (errors += String(chunk)));
-  const [line]: unknown[] = await Promise.race([
-    once(child.stdout, "data"),
-    once(child, "exit").then(() => Promise.reject(new Error(errors))),
-  ]);
-  const { pid } = greeting.parse(JSON.parse(String(line)));
-  return { child, mongod: pid, errors: () => errors };
+  const ended = once(child, "exit").then(([code]: unknown[]) => code);
+  const failed = ended.then(() => Promise.reject(new Error(errors)));
+  const greeted = once(child.stdout, "data").then(([line]: unknown[]) => String(line));
+  const line = await Promise.race([greeted, failed]);
+  failed.catch(() => undefined);
+  const { pid } = greeting.parse(JSON.parse(line));
+  return { child, mongod: pid, ended, errors: () => errors };
 }
 
-/** Sends a signal to a process, or to the group which it leads, and waits for its end. */
-export async function kill(
-  child: ChildProcess,
-  signal: NodeJS.Signals,
-  group = false,
-): Promise<void> {
-  if (child.pid === undefined) throw new Error("not started");
-  const gone = once(child, "exit");
-  process.kill(group ? -child.pid : child.pid, signal);
-  await gone;
+/** Sends a signal to a parent, or to the group which it leads, and waits for its end. */
+export async function kill(parent: Parent, signal: NodeJS.Signals, group = false): Promise<void> {
+  const { pid } = parent.child;
+  if (pid === undefined) throw new Error("not started");
+  process.kill(group ? -pid : pid, signal);
+  await parent.ended;
 }
 
 /** Whether a process exists; not a dead one that nobody has collected. */
@@ -71,7 +70,11 @@ export async function hasEnded(pid: number): Promise<boolean> {
 /** The watchdog of a mongod. */
 export function findWatchdog(mongod: number): number {
   const list = execFileSync("ps", ["-ww", "-eo", "pid=,args="], { encoding: "utf8" });
-  const pattern = new RegExp(`^ *(\\d+) [^\\n]* -e \\n(?:[^\\n]*\\n)*? ${mongod}\\b`, "m");
-  const flat = list.split("\n").find((line) => line.includes(`poll(200); }); ${mongod} `));
-  return Number(/\d+/.exec(flat ?? pattern.exec(list)?.[0] ?? "")?.[0]);
+  const line = list.split("\n").find((text) => isWatchdog(text) && text.includes(` ${mongod}`));
+  if (line === undefined) throw new Error(`mongod ${mongod} has no watchdog`);
+  return Number.parseInt(line, 10);
+}
+
+function isWatchdog(line: string): boolean {
+  return line.includes(" -e ") && line.includes("process.stdin.resume()");
 }

@@ -1,0 +1,65 @@
+import { z } from "zod";
+import type { AnyEndpoint } from "./endpoint.ts";
+import { coreErrors, type ErrorTable } from "./errors.ts";
+
+type CoreCode = keyof typeof coreErrors;
+
+/** Fields that carry a return address, with the code that an untrusted one gets. */
+const ADDRESS_CODES = {
+  callbackURL: "INVALID_CALLBACK_URL",
+  redirectTo: "INVALID_REDIRECT_URL",
+  errorCallbackURL: "INVALID_ERROR_CALLBACK_URL",
+  newUserCallbackURL: "INVALID_NEW_USER_CALLBACK_URL",
+} as const satisfies Record<string, CoreCode>;
+
+/**
+ * Every way in which an endpoint can fail: its own codes, and the common ones that follow from its definition. OpenAPI,
+ * the docs and the tests' table of outcomes are made from this. A defect of ours (500) is not in it.
+ */
+export function errorsOf(endpoint: AnyEndpoint): ErrorTable {
+  const codes = new Set<CoreCode>([
+    ...inputCodes(endpoint),
+    ...accessCodes(endpoint),
+    "TOO_MANY_REQUESTS",
+    ...(endpoint.offline ? [] : (["SERVICE_UNAVAILABLE"] as const)),
+  ]);
+  const common = [...codes].map((code) => [code, coreErrors[code]] as const);
+  return { ...Object.fromEntries(common), ...endpoint.errors };
+}
+
+function inputCodes(endpoint: AnyEndpoint): CoreCode[] {
+  const { body, query, params, methods, form } = endpoint;
+  const codes: CoreCode[] = [];
+  if ([body, query, params].some(canFail)) codes.push("VALIDATION_ERROR");
+  const fields = new Set([...fieldsOf(body), ...fieldsOf(query)]);
+  for (const [field, code] of Object.entries(ADDRESS_CODES)) {
+    if (fields.has(field)) codes.push(code);
+  }
+  if (methods.includes("POST")) {
+    codes.push("BAD_REQUEST", "PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE");
+    codes.push("INVALID_ORIGIN", "MISSING_OR_NULL_ORIGIN");
+  }
+  if (form) codes.push("CROSS_SITE_NAVIGATION_LOGIN_BLOCKED");
+  return codes;
+}
+
+function accessCodes({ access, credentials }: AnyEndpoint): CoreCode[] {
+  if (access === "public") return [];
+  const codes: CoreCode[] = ["BANNED_USER"];
+  if (access !== "optional") codes.push("UNAUTHORIZED");
+  if (access === "fresh" || credentials) codes.push("SESSION_NOT_FRESH");
+  return codes;
+}
+
+/** Whether some input does not fit: not so where every field takes anything. */
+function canFail(schema: z.ZodType | undefined): boolean {
+  if (schema === undefined) return false;
+  if (!(schema instanceof z.ZodObject)) return true;
+  return Object.values(schema.shape).some(
+    (field: unknown) => !(field instanceof z.ZodOptional && field.unwrap() instanceof z.ZodUnknown),
+  );
+}
+
+function fieldsOf(schema: z.ZodType | undefined): string[] {
+  return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
+}
