@@ -45,7 +45,7 @@ describe("readOptions", () => {
       assert.equal(config.appName, "Better Auth");
       assert.equal(config.baseURL, undefined);
       assert.equal(config.basePath, undefined);
-      assert.equal(config.emailAndPassword.enabled, false);
+      assert.equal(config.emailAndPassword.enabled, true, "the only way to sign in");
       assert.equal(config.emailAndPassword.revokeSessionsOnPasswordReset, true);
       assert.equal(config.emailAndPassword.blockCommonPasswords, true);
       assert.deepEqual(config.emailAndPassword.password.cost, { logN: 15, r: 8, p: 3 });
@@ -77,6 +77,13 @@ describe("readOptions", () => {
       );
     });
 
+    it("when another way to sign in is given, then passwords are off until they are enabled", () => {
+      const enabled = (options: AuthOptions) => readOptions(options, {}).emailAndPassword.enabled;
+      assert.equal(enabled({ socialProviders: { github: {} } }), false);
+      assert.equal(enabled({ emailAndPassword: { minPasswordLength: 10 } }), false);
+      assert.equal(enabled({ emailAndPassword: { enabled: true } }), true);
+    });
+
     it("when an option is undefined at any level, then it counts as not given", () => {
       const plain = readOptions(given, {});
       const config = readOptions(
@@ -86,7 +93,11 @@ describe("readOptions", () => {
           basePath: undefined,
           database: undefined,
           trustedOrigins: undefined,
-          emailAndPassword: { minPasswordLength: undefined, password: { cost: undefined } },
+          emailAndPassword: {
+            enabled: true,
+            minPasswordLength: undefined,
+            password: { cost: undefined },
+          },
           session: undefined,
           rateLimit: { account: undefined, window: undefined },
           secondaryStorage: undefined,

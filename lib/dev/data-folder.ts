@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { z } from "zod";
-import { isAlive, signal, waitFor } from "./processes.ts";
+import { isAlive, signal, terminate, waitFor } from "./processes.ts";
 
 const recordSchema = z.object({
   port: z.number().int(),
@@ -86,7 +86,7 @@ export async function freeFolder(folder: DataFolder, log: (line: string) => void
   const isOurs = running?.pid === holder && running.host === hostname();
   if (isOurs && !isAlive(running.owner)) {
     log(`waiting for the MongoDB of an earlier run to end (process ${holder})`);
-    signal(holder, "SIGTERM");
+    terminate(holder);
     if (await waitFor(hasEnded, GRACE_MS)) return;
     signal(holder, "SIGKILL");
   }

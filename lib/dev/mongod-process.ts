@@ -4,7 +4,7 @@ import { open, readFile, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { mongodArguments, type MongodArguments } from "./mongod-arguments.ts";
 import { failureOf } from "./mongod-log.ts";
-import { signal, waitFor } from "./processes.ts";
+import { signal, terminate, waitFor } from "./processes.ts";
 import { watch } from "./watchdog.ts";
 
 /** What a mongod is started with. */
@@ -31,7 +31,7 @@ const READY_TIMEOUT_MS = 120_000;
 const GRACE_MS = 10_000;
 
 /**
- * Starts a mongod and waits until it accepts connections. It gets a session of its own, so that Ctrl-C reaches only the
+ * Starts a mongod and waits until it accepts connections. It gets a process group of its own, so that Ctrl-C reaches only the
  * parent, and a watchdog, so that it never outlives it. Its log is `mongod.log` in the data folder, which must exist.
  *
  * @throws MongodFailure when it ends first; Error, when it accepts nothing for 2 minutes
@@ -60,7 +60,7 @@ export async function launch(options: LaunchOptions): Promise<MongodProcess> {
   async function end(): Promise<void> {
     child.off("exit", announce);
     if (!options.throwAway) {
-      if (isRunning()) signal(pid, "SIGTERM");
+      if (isRunning()) terminate(pid);
       if (await waitFor(() => !isRunning(), GRACE_MS)) return;
     }
     if (isRunning()) signal(pid, "SIGKILL");

@@ -1,13 +1,23 @@
+import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const POLL_MS = 20;
 
-/** Whether a process with this pid exists. */
+/** Whether a process with this pid exists, and is no zombie: in a container perhaps nobody collects those. */
 export function isAlive(pid: number): boolean {
   try {
-    return process.kill(pid, 0);
+    process.kill(pid, 0);
+    return !isZombie(pid);
   } catch (error) {
     return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
+}
+
+function isZombie(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, "latin1").includes(") Z");
+  } catch {
+    return false; // Not Linux, or gone this moment.
   }
 }
 
@@ -18,6 +28,12 @@ export function signal(pid: number, name: NodeJS.Signals): void {
   } catch {
     // It is gone, which is what was wanted.
   }
+}
+
+/** Asks a process to end, also one that was stopped with SIGSTOP. On Windows it ends at once. */
+export function terminate(pid: number): void {
+  signal(pid, "SIGTERM");
+  signal(pid, "SIGCONT");
 }
 
 /**

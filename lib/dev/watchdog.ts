@@ -7,19 +7,21 @@ import { Socket } from "node:net";
  * need a loader where this package runs from its TypeScript sources.
  */
 const SCRIPT = `
+const fs = require("node:fs");
 const [pid, folder] = process.argv.slice(1);
 const signal = (name) => { try { return process.kill(Number(pid), name); } catch { return false; } };
+const zombie = () => { try { return fs.readFileSync("/proc/" + pid + "/stat", "latin1").includes(") Z"); } catch { return false; } };
 const poll = (left) => {
   if (left === 0) signal("SIGKILL");
-  if (left > -40 && signal(0)) return setTimeout(poll, 50, left - 1);
-  if (folder) require("node:fs").rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  if (left > -40 && signal(0) && !zombie()) return setTimeout(poll, 50, left - 1);
+  if (folder) fs.rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 };
-process.stdin.resume().on("close", () => { signal(folder ? "SIGKILL" : "SIGTERM"); poll(200); });
+process.stdin.resume().on("close", () => { signal(folder ? "SIGKILL" : "SIGTERM"); signal("SIGCONT"); poll(200); });
 `;
 
 /**
  * Starts the process that ends a mongod when this one ends without doing so: killed, crashed, Ctrl-C twice, or its
- * terminal closed. It runs in a session of its own, so that Ctrl-C does not reach it.
+ * terminal closed. It runs in a process group of its own, so that Ctrl-C does not reach it.
  *
  * @param pid of the mongod
  * @param throwAway folder to remove afterwards; undefined keeps the data

@@ -166,6 +166,14 @@ describe("startEmbeddedMongo", function () {
       assert.equal(await count(await keep({ port })), 1);
     });
 
+    it("when its mongod is paused, then stop ends it nevertheless, in order", async () => {
+      const first = await keep();
+      process.kill(first.pid, "SIGSTOP");
+      await first.stop();
+      assert.ok(!isRunning(first.pid));
+      assert.deepEqual(lines, []);
+    });
+
     it("when a living process uses it, then the error names the process", async () => {
       const first = await keep();
       await assert.rejects(keep(), (error: Error) => {
