@@ -35,7 +35,10 @@ export interface Database {
   ready(): Promise<void>;
   /** Whether `ready()` has succeeded. */
   readonly isReady: boolean;
-  /** Whether a unique index is missing because old duplicates prevent it; then code must look before it writes. */
+  /**
+   * Whether a unique index is missing because old duplicates prevent it, or was not looked for (`autoIndex: false`); then
+   * code must look before it writes.
+   */
   lacksIndex(collection: string, field: string): boolean;
   readonly connection: Connection;
 }
@@ -75,6 +78,7 @@ export interface CookieSettings {
   readonly attributes: CookieAttributes;
 }
 
+/** Attributes of a cookie, as they are written. */
 export interface CookieAttributes {
   readonly path?: string;
   readonly domain?: string;
@@ -127,7 +131,7 @@ export interface RequestInfo {
   /**
    * Origin and mount path under which the caller reached us, "https://app.example.com/auth".
    *
-   * @throws TypeError when `baseURL` is unset and the request has no usable `Host`
+   * @throws AuthError BAD_REQUEST (400), when `baseURL` is unset and the request has no usable `Host`
    */
   baseURL(): string;
 }

@@ -3,7 +3,7 @@ import { Challenge } from "../../context.ts";
 import { endpoint } from "../../endpoint.ts";
 import { coreErrors, failures } from "../../errors.ts";
 import { findUserByPassword } from "../../services/password.ts";
-import { signIn } from "../../services/session.ts";
+import { SessionRefused, signIn } from "../../services/session.ts";
 import { flag, isEmailAddress, publicSession, publicUser, returnAddress } from "../core/schemas.ts";
 
 const errors = {
@@ -12,6 +12,7 @@ const errors = {
   INVALID_EMAIL_OR_PASSWORD: [401, "Invalid email or password"],
   EMAIL_NOT_VERIFIED: [403, "Email not verified"],
   BANNED_USER: coreErrors.BANNED_USER,
+  FAILED_TO_CREATE_SESSION: [401, "Failed to create session"],
 } as const;
 const fail = failures(errors);
 
@@ -41,15 +42,19 @@ export const signInEmail = endpoint("signInEmail", {
     const { auth, body, reply } = call;
     const { enabled, requireEmailVerification } = auth.config.emailAndPassword;
     if (!enabled) throw fail("EMAIL_PASSWORD_DISABLED");
-    const email = body.email.toLowerCase();
-    if (!isEmailAddress(email)) throw fail("INVALID_EMAIL");
-    const user = await findUserByPassword(auth, email, body.password);
+    if (!isEmailAddress(body.email)) throw fail("INVALID_EMAIL");
+    const user = await findUserByPassword(auth, body.email.toLowerCase(), body.password);
     if (user === null) throw fail("INVALID_EMAIL_OR_PASSWORD");
     if (requireEmailVerification && !user.emailVerified) throw fail("EMAIL_NOT_VERIFIED");
     const persistent = body.rememberMe ?? body.dontRememberMe !== true;
-    const active = await signIn(call, user, { persistent, proof: "password" });
+    const active = await signIn(call, user, { persistent, proof: "password" }).catch(
+      (cause: unknown) => {
+        throw cause instanceof SessionRefused ? fail("FAILED_TO_CREATE_SESSION", { cause }) : cause;
+      },
+    );
     if (active instanceof Challenge) return active;
-    const url = body.callbackURL ?? null;
+    // An empty field of a form is an address that was not given.
+    const url = body.callbackURL === "" ? null : (body.callbackURL ?? null);
     if (url !== null) reply.headers.set("location", url);
     return {
       redirect: url !== null,
