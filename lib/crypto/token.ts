@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto";
+import { hash, randomBytes } from "node:crypto";
 
 /** Where random bytes come from; must be a CSPRNG outside tests and must return `size` bytes. */
 export type RandomSource = (size: number) => Buffer;
@@ -45,5 +45,5 @@ export function randomToken(
  * @returns `h1:` and 43 characters of base64url without padding: SHA-256 of the UTF-8 text
  */
 export function hashToken(token: string): string {
-  return HASH_PREFIX + createHash("sha256").update(token, "utf8").digest("base64url");
+  return HASH_PREFIX + hash("sha256", token, "base64url");
 }

@@ -16,7 +16,9 @@ export function createAdminGuard(
   const ids = new Set(auth.config.adminUserIds);
 
   return createGuard(auth, found, function checkAdmin(_auth, { user }) {
-    const own = (user.role ?? "").split(",");
+    // Read as stored: a row edited by hand may hold anything.
+    const stored: unknown = user.role;
+    const own = typeof stored === "string" ? stored.split(",") : [];
     if (own.some((role) => roles.has(role)) || ids.has(formatId(user._id))) return;
     throw failCore("FORBIDDEN");
   });

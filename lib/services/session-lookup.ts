@@ -74,13 +74,16 @@ async function joinedRows(
     { $match: { token: { $in: tokens } } },
     { $lookup: { from: users, localField: "userId", foreignField: "_id", as: "user" } },
   ];
+  // By default a second command would bring the rows after the first 101.
+  const batchSize = tokens.length;
   const rows = await withDeadline(
     db
       .collection(models.Session.collection.collectionName)
-      .aggregate<JoinedRow>(pipeline, { readPreference: "primary" })
+      .aggregate<JoinedRow>(pipeline, { readPreference: "primary", batchSize })
       .toArray(),
   );
-  return Promise.all(rows.map((row) => withUser(models, row)));
+  const isComplete = rows.every(({ user }) => user.length > 0);
+  return isComplete ? rows : Promise.all(rows.map((row) => withUser(models, row)));
 }
 
 /** An older row may refer to its user by the text of an ObjectId, which the join does not match. */

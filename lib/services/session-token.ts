@@ -1,6 +1,6 @@
 import type { AuthContext, RequestInfo } from "../context.ts";
 import { unsign } from "../crypto/signature.ts";
-import { readCookies, SEED_SESSION_NAME } from "./cookies.ts";
+import { SEED_SESSION_NAME } from "./cookies.ts";
 
 /**
  * Form of a session token: 32 letters and digits. Nothing else is ever looked up, so neither a stored hash
@@ -51,7 +51,10 @@ function decoded(text: string): string {
 }
 
 /** Whether the signed `dont_remember` cookie says that the session ends with the browser. */
-export function endsWithBrowser(auth: AuthContext, request: RequestInfo): boolean {
-  const value = readCookies(request.headers).get(auth.cookies.dontRemember.name);
-  return value !== undefined && unsign(value, auth.keys.signing) === "true";
+export function endsWithBrowser(
+  { cookies: { dontRemember }, keys }: AuthContext,
+  cookies: ReadonlyMap<string, string>,
+): boolean {
+  const value = cookies.get(dontRemember.name);
+  return value !== undefined && unsign(value, keys.signing) === "true";
 }

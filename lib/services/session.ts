@@ -51,13 +51,14 @@ export async function lookUpSession(
 ): Promise<Lookup> {
   const { authorization, cookie } = request.headers;
   if (authorization === undefined && cookie === undefined) return NOTHING;
-  const tokens = presentedTokens(auth, request, readCookies(request.headers));
+  const cookies = readCookies(request.headers);
+  const tokens = presentedTokens(auth, request, cookies);
   if (tokens.length === 0) return NOTHING;
   const { live, expired } = await auth.sessions.find(tokens);
   if (expired.length > 0 && !keepExpired) await deleteExpired(auth, expired);
   if (live === null) return { active: null, banned: false, presented: true };
   if (isBanned(live.user, auth.now())) return { active: null, banned: true, presented: true };
-  const active = { ...live, persistent: isPersistent(auth, request, live.session) };
+  const active = { ...live, persistent: isPersistent(auth, cookies, live.session) };
   return { active, banned: false, presented: true };
 }
 
@@ -99,7 +100,7 @@ export function isFresh({ config, now }: AuthContext, session: Readonly<Session>
 /** A Bearer client carries no `dont_remember` cookie: the row's own length tells as well. */
 function isPersistent(
   auth: AuthContext,
-  request: RequestInfo,
+  cookies: ReadonlyMap<string, string>,
   session: Readonly<Session>,
 ): boolean {
   const { expiresAt, createdAt, updatedAt } = session;
@@ -108,7 +109,7 @@ function isPersistent(
   if (expiresIn > UNREMEMBERED_EXPIRES_IN && length <= UNREMEMBERED_EXPIRES_IN) return false;
   const isAsMade = updatedAt.getTime() === createdAt.getTime();
   if (expiresIn < length && length === UNREMEMBERED_EXPIRES_IN && isAsMade) return false;
-  return !endsWithBrowser(auth, request);
+  return !endsWithBrowser(auth, cookies);
 }
 
 /** Whether `updateAge` has passed since the session was made or renewed (contract README §6). */
@@ -220,7 +221,9 @@ export function setSessionCookies(
   const signed = sign(token, key);
   setCookie(reply, cookies.sessionToken, signed, persistent ? config.session.expiresIn : undefined);
   if (!persistent) setCookie(reply, cookies.dontRemember, sign("true", key));
-  else if (endsWithBrowser(auth, request)) clearCookie(reply, cookies.dontRemember);
+  else if (endsWithBrowser(auth, readCookies(request.headers))) {
+    clearCookie(reply, cookies.dontRemember);
+  }
   clearOtherSessionNames(cookies, request, reply);
   reply.headers.set("set-auth-token", signed);
   reply.headers.set("access-control-expose-headers", "set-auth-token");

@@ -10,7 +10,7 @@ import { DeadlineExceeded, OPERATION_DEADLINE_MS, withDeadline } from "../models
  * @throws DeadlineExceeded when it takes longer than one operation may; nothing is committed after that
  */
 export async function inTransaction<T>(
-  { database }: AuthContext,
+  { database }: Pick<AuthContext, "database">,
   work: (transaction: ClientSession | undefined) => Promise<T>,
 ): Promise<T> {
   if (!database.transactions) return work(undefined);

@@ -1,0 +1,196 @@
+import assert from "node:assert/strict";
+import type { Browser, BrowserContext, Page } from "playwright-core";
+import { startBrowser } from "../support/browser.ts";
+import {
+  exampleFolder,
+  removeFolder,
+  startExample,
+  stopExample,
+  type ExampleProcess,
+} from "../support/example.ts";
+
+const PASSWORD = "Lantern-7-orchard";
+/** Width of a small phone, CSS pixels. */
+const PHONE = { width: 320, height: 640 };
+
+describe("examples/basic in a browser", function () {
+  this.timeout(60_000);
+  let browser: Browser | undefined;
+  let folder: string | undefined;
+  let example: ExampleProcess | undefined;
+  let context: BrowserContext;
+  let page: Page;
+  /** What the page complained about. */
+  let complaints: string[];
+  let users = 0;
+
+  before(async function () {
+    browser = await startBrowser(this);
+    folder = await exampleFolder();
+    example = await startExample("basic", folder);
+  });
+  after(async () => {
+    await browser?.close();
+    await stopExample(example);
+    if (folder !== undefined) await removeFolder(folder);
+  });
+  beforeEach(async () => {
+    context = await newContext();
+    page = await context.newPage();
+    complaints = [];
+    page.on("pageerror", ({ message }) => complaints.push(message));
+    page.on("console", (entry) => {
+      if (entry.text().includes("Content Security Policy")) complaints.push(entry.text());
+    });
+  });
+  afterEach(async () => {
+    await context.close();
+    assert.deepEqual(complaints, []);
+  });
+
+  function newContext(): Promise<BrowserContext> {
+    assert.ok(browser && example);
+    return browser.newContext({ baseURL: example.origin, viewport: PHONE });
+  }
+  async function signUp(name = "Grace"): Promise<string> {
+    users += 1;
+    const email = `grace-${users}@example.com`;
+    await page.goto("/sign-up");
+    await page.getByLabel("Name").fill(name);
+    await page.getByLabel("E-mail").fill(email);
+    await page.getByLabel("Password").fill(PASSWORD);
+    await page.getByRole("button", { name: "Create account" }).click();
+    await page.waitForURL("**/account");
+    return email;
+  }
+  async function fillSignIn(on: Page, email: string, password = PASSWORD): Promise<void> {
+    await on.getByLabel("E-mail").fill(email);
+    await on.getByLabel("Password").fill(password);
+    await on.getByRole("button", { name: "Sign in" }).click();
+  }
+
+  it("when someone signs up, then their account opens with this session in the list", async () => {
+    const email = await signUp();
+    await page.getByText(email).waitFor();
+    assert.equal(await page.getByText("this one").count(), 1);
+  });
+
+  it("when the page asked for needs a session, then signing in leads to it", async () => {
+    const email = await signUp();
+    await context.clearCookies();
+    await page.goto("/private");
+    assert.match(page.url(), /\/sign-in\?callbackURL=%2Fprivate$/);
+    await fillSignIn(page, email);
+    await page.waitForURL("**/private");
+    await page.getByText(`Only you can see this, ${email}.`).waitFor();
+  });
+
+  it("when the password is wrong, then the page says so and keeps the address", async () => {
+    const email = await signUp();
+    await context.clearCookies();
+    await page.goto("/sign-in");
+    await fillSignIn(page, email, "not the password");
+    await page.getByText("Invalid email or password").waitFor();
+    assert.equal(await page.evaluate("document.activeElement.id"), "alert");
+    assert.equal(await page.getByLabel("E-mail").inputValue(), email);
+  });
+
+  it("when a link names another site to return to, then it is refused", async () => {
+    const email = await signUp();
+    await context.clearCookies();
+    await page.goto("/sign-in?callbackURL=https://evil.example");
+    await fillSignIn(page, email);
+    await page.getByText("Invalid callbackURL").waitFor();
+  });
+
+  it("when the password is a common one, then the page says why", async () => {
+    await page.goto("/sign-up");
+    await page.getByLabel("Name").fill("Grace");
+    await page.getByLabel("E-mail").fill("common@example.com");
+    await page.getByLabel("Password").fill("password123");
+    await page.getByRole("button", { name: "Create account" }).click();
+    await page.getByText("has been compromised").waitFor();
+  });
+
+  it("when a name looks like markup, then it is shown as it is", async () => {
+    const name = `<img src=x onerror="alert(1)">`;
+    await signUp(name);
+    await page.getByRole("link", { name }).waitFor();
+    assert.equal(await page.locator("img").count(), 0);
+  });
+
+  it("when the name is changed, then it is there after a reload", async () => {
+    await signUp();
+    await page.getByLabel("Shown to others").fill("Rear Admiral");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByRole("link", { name: "Rear Admiral" }).waitFor();
+    await page.reload();
+    await page.getByRole("link", { name: "Rear Admiral" }).waitFor();
+  });
+
+  it("when another session is ended, then that browser has to sign in again", async () => {
+    const email = await signUp();
+    const elsewhere = await newContext();
+    const other = await elsewhere.newPage();
+    await other.goto("/sign-in");
+    await fillSignIn(other, email);
+    await other.waitForURL("**/account");
+
+    await page.reload();
+    const others = page.getByRole("listitem").filter({ hasNotText: "this one" });
+    await others.getByRole("button").click();
+    await others.waitFor({ state: "detached" });
+
+    await other.goto("/private");
+    assert.match(other.url(), /\/sign-in/);
+    await elsewhere.close();
+  });
+
+  it("when someone signs out, then going back shows nothing private", async () => {
+    await signUp();
+    await page.goto("/private");
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByRole("link", { name: "Sign up" }).first().waitFor();
+    await page.goBack();
+    assert.match(page.url(), /\/sign-in/);
+  });
+
+  it("when rememberMe is off, then the cookies end with the browser", async () => {
+    const email = await signUp();
+    await context.clearCookies();
+    await page.goto("/sign-in");
+    await page.getByLabel("Stay signed in").uncheck();
+    await fillSignIn(page, email);
+    await page.waitForURL("**/account");
+    const cookies = await context.cookies();
+    assert.ok(cookies.length > 0);
+    assert.ok(cookies.every(({ expires, httpOnly }) => expires === -1 && httpOnly));
+  });
+
+  it("when it is no administrator, then the page for those says why", async () => {
+    await signUp("The administrator, if nobody was first");
+    await context.clearCookies();
+    await signUp();
+    await page.goto("/admin");
+    await page.getByText("this page is for administrators").waitFor();
+  });
+
+  for (const path of ["/", "/sign-up", "/sign-in", "/account", "/private"]) {
+    it(`when a small phone opens ${path}, then nothing has to be scrolled sideways`, async () => {
+      await signUp("Grace Brewster Murray Hopper of the United States Navy");
+      await page.goto(path);
+      const tooWide = "document.documentElement.scrollWidth > document.documentElement.clientWidth";
+      assert.equal(await page.evaluate(tooWide), false);
+    });
+  }
+
+  it("when every field is looked at, then each has a label", async () => {
+    await signUp();
+    for (const path of ["/account", "/sign-in", "/sign-up"]) {
+      await page.goto(path);
+      const unlabelled =
+        "[...document.querySelectorAll('input:not([type=hidden])')].filter(({ labels }) => labels.length === 0).length";
+      assert.equal(await page.evaluate(unlabelled), 0);
+    }
+  });
+});

@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { generatedDocuments } from "../docs/documents.ts";
+import { readOptionDocs } from "../docs/render-options.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const UNIT = /second|character|millisecond|number|bytes|iterations|\d s\b/i;
+
+describe("generated documents", () => {
+  for (const [path, content] of generatedDocuments()) {
+    it(`when ${path} is compared with the code, then it is up to date`, () => {
+      const message = `${path} is stale: npm run docs`;
+      assert.equal(readFileSync(join(root, path), "utf8"), content, message);
+    });
+  }
+});
+
+describe("docstrings of options", () => {
+  it("when an option is declared, then its docstring names the default", () => {
+    const without = readOptionDocs().filter(({ defaultValue }) => !defaultValue);
+    assert.deepEqual(
+      without.map(({ name }) => name),
+      [],
+    );
+  });
+
+  it("when an option's default is a number, then its docstring names the unit", () => {
+    const without = readOptionDocs().filter(
+      ({ text, defaultValue = "" }) =>
+        /^\d/.test(defaultValue) && !UNIT.test(`${text} ${defaultValue}`),
+    );
+    assert.deepEqual(
+      without.map(({ name }) => name),
+      [],
+    );
+  });
+});
+
+describe("links in the documents", () => {
+  const folders = ["", "docs", "docs/decisions", "examples/basic"];
+  const documents = folders.flatMap((folder) =>
+    readdirSync(join(root, folder))
+      .filter((name) => name.endsWith(".md"))
+      .map((name) => join(folder, name)),
+  );
+
+  for (const path of documents) {
+    it(`when ${path} links to a file, then that exists`, () => {
+      const text = readFileSync(join(root, path), "utf8");
+      const targets = [...text.matchAll(/\]\((?!https?:|#|mailto:)([^)#]+)/g)].map(
+        ([, target = ""]) => target,
+      );
+      const missing = targets.filter((target) => !existsSync(join(root, dirname(path), target)));
+      assert.deepEqual(missing, []);
+    });
+  }
+
+  it("when a document names a file of the project, then that exists", () => {
+    const pattern = /`((?:lib|test|docs|examples|bench|\.ci)\/[\w./-]*\w)`/g;
+    const missing = documents.flatMap((path) =>
+      [...readFileSync(join(root, path), "utf8").matchAll(pattern)]
+        .map(([, file = ""]) => file)
+        .filter((file) => !existsSync(join(root, file)))
+        .map((file) => `${path}: ${file}`),
+    );
+    assert.deepEqual(missing, []);
+  });
+});
