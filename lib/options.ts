@@ -1159,6 +1159,8 @@ export function readOptions(options: AuthOptions, env: NodeJS.ProcessEnv): Confi
   const production = env["NODE_ENV"] === "production";
   const warnings: string[] = [];
   if (inert.length > 0) warnings.push(`These options have no effect here: ${inert.join(", ")}`);
+  const later = withoutEffectYet(result.data);
+  if (later.length > 0) warnings.push(`These options have no effect yet: ${later.join(", ")}`);
   if (rateLimit.storage === "secondary-storage") {
     warnings.push('rateLimit.storage "secondary-storage" means the database here');
   }
@@ -1194,6 +1196,23 @@ export function readOptions(options: AuthOptions, env: NodeJS.ProcessEnv): Confi
     },
     warnings,
   } satisfies Config);
+}
+
+/** Options that are checked, and that nothing reads yet. */
+function withoutEffectYet(data: ParsedOptions): string[] {
+  const isFilled = (value: object): boolean =>
+    Object.values(value).some((one) => one !== undefined);
+  const models = ["user", "session", "account", "verification", "rateLimit"] as const;
+  return [
+    ...models.filter((name) => isFilled(data[name].fields)).map((name) => `${name}.fields`),
+    ...(["account", "verification"] as const)
+      .filter((name) => isFilled(data[name].additionalFields))
+      .map((name) => `${name}.additionalFields`),
+    ...(data.session.cookieCache.enabled ? ["session.cookieCache"] : []),
+    ...(data.session.cache === false ? [] : ["session.cache"]),
+    ...(isFilled(data.databaseHooks) ? ["databaseHooks"] : []),
+    ...(isFilled(data.hooks) ? ["hooks"] : []),
+  ];
 }
 
 /** A copy without the options that are without effect; their full names are added to `found`. */

@@ -17,7 +17,7 @@ const cheap = { enabled: true, password: { cost: TEST_COST } };
 
 /** The same address in another letter case for each number. */
 const spelling = (n: number): string =>
-  [..."one.person@example.com"]
+  Array.from("one.person@example.com")
     .map((letter, at) => ((n >> (at % 6)) & 1 ? letter.toUpperCase() : letter))
     .join("");
 

@@ -28,6 +28,8 @@ export function checkOutcomes(): void {
     const declared = new Set(["success", ...Object.keys(errorsOf(endpoint))]);
     const seen = observed.get(endpoint.name) ?? new Set<string>();
     for (const code of declared) if (!seen.has(code)) missing.push(`${endpoint.name}: ${code}`);
+    // A defect of ours is in no list; tests that provoke one do so on purpose.
+    declared.add("INTERNAL_SERVER_ERROR");
     for (const code of seen) if (!declared.has(code)) undeclared.push(`${endpoint.name}: ${code}`);
   }
   assert.deepEqual(

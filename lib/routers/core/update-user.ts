@@ -2,7 +2,7 @@ import { z } from "zod";
 import { endpoint } from "../../endpoint.ts";
 import { failCore, failures } from "../../errors.ts";
 import { fieldErrors, readFields, refuseClosedFields } from "../../services/additional-fields.ts";
-import { isDuplicateKey } from "../../services/database-errors.ts";
+import { isRefusal } from "../../services/database-errors.ts";
 import { setSessionCookies } from "../../services/session.ts";
 import { updateUser } from "../../services/user.ts";
 import { imageAddress, personName, publicUser } from "./schemas.ts";
@@ -35,7 +35,7 @@ export const updateUserEndpoint = endpoint("updateUser", {
     };
     if (Object.keys(changes).length === 0) throw fail("NO_FIELDS_TO_UPDATE");
     const user = await updateUser(auth, active.user._id, changes).catch((error: unknown) => {
-      if (isDuplicateKey(error)) throw fail("FAILED_TO_UPDATE_USER", { cause: error });
+      if (isRefusal(error)) throw fail("FAILED_TO_UPDATE_USER", { cause: error });
       throw error;
     });
     if (user === null) throw failCore("UNAUTHORIZED");

@@ -44,7 +44,8 @@ export async function startProcess(program: string, settings: object): Promise<R
     typeof code === "number" ? code : String(signal),
   );
   const failed = ended.then(() => Promise.reject(new Error(errors)));
-  const [message] = await Promise.race([once(child, "message"), failed]);
+  const greeted = once(child, "message").then(([message]: unknown[]) => message);
+  const message = await Promise.race([greeted, failed]);
   failed.catch(() => undefined);
   const url = `http://127.0.0.1:${String(greeting.parse(message).port)}`;
   return { child, url, ended, errors: () => errors };
