@@ -122,6 +122,21 @@ export const copiedUser = endpoint("copiedUser", {
   handler: ({ active: { user } }) => ({ ...user, id: String(user._id), image: user.image ?? null }),
 });
 
+/** Nor does such a copy of a session. */
+export const copiedSession = endpoint("copiedSession", {
+  ...base,
+  access: "session",
+  response: publicSession,
+  // @ts-expect-error the brand is missing
+  handler: ({ active: { session } }) => ({
+    ...session,
+    id: String(session._id),
+    userId: String(session.userId),
+    ipAddress: session.ipAddress ?? "",
+    userAgent: session.userAgent ?? "",
+  }),
+});
+
 /** The answer has to fit its schema. */
 export const wrongAnswer = endpoint("wrongAnswer", {
   ...base,
