@@ -3,6 +3,7 @@ import { closestMatch } from "leven";
 import type { Connection } from "mongoose";
 import { z } from "zod";
 import type { Plugin } from "./plugin.ts";
+import { parseURL } from "./parse-url.ts";
 import { inertNames, memberGroup, type Inert, type InertPath } from "./known-options.ts";
 
 type Awaitable<T> = T | Promise<T>;
@@ -1037,7 +1038,7 @@ const schema = group({
   onAPIError: group({
     errorURL: text
       .refine(
-        (value) => /^\/(?![/\\])/.test(value) || URL.canParse(value),
+        (value) => /^\/(?![/\\])/.test(value) || parseURL(value) !== null,
         "an absolute URL or a path that starts with one slash",
       )
       .optional(),
@@ -1306,7 +1307,7 @@ function readBaseURL(
     return undefined;
   }
   const [name, value] = found;
-  const url = URL.canParse(value) ? new URL(value) : undefined;
+  const url = parseURL(value) ?? undefined;
   if (
     url === undefined ||
     !["http:", "https:"].includes(url.protocol) ||

@@ -12,7 +12,7 @@ interface Layer {
   readonly mayTypes?: readonly string[];
 }
 
-const BASE = ["crypto/.+", "errors\\.ts", "models/.+"];
+const BASE = ["crypto/.+", "(errors|parse-url)\\.ts", "models/.+"];
 const KERNEL = [...BASE, "(context|endpoint|plugin|options|known-options)\\.ts"];
 const SHARED = [...KERNEL, "services/.+", "views\\.ts", "user-type\\.ts"];
 
@@ -23,7 +23,7 @@ const LAYERS: readonly Layer[] = [
     files: /^crypto\//,
     may: ["node:.+", "crypto/.+", "scrypt-kdf", "jsonwebtoken", "speakeasy", "@noble/.+"],
   },
-  { name: "errors", files: /^errors\.ts$/, may: [] },
+  { name: "errors", files: /^(errors|parse-url)\.ts$/, may: [] },
   { name: "models", files: /^models\//, may: ["mongoose", "models/.+"] },
   {
     name: "declarations",

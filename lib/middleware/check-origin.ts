@@ -2,6 +2,7 @@ import type { Request, RequestHandler } from "express";
 import type { AuthContext, RequestInfo } from "../context.ts";
 import type { AnyEndpoint } from "../endpoint.ts";
 import { failCore } from "../errors.ts";
+import { parseURL } from "../parse-url.ts";
 import { isBelow } from "../services/path-pattern.ts";
 import { requestInfo } from "./request-info.ts";
 
@@ -52,6 +53,5 @@ async function checkSource(auth: AuthContext, req: Request, request: RequestInfo
 }
 
 function originOf(referer: string | undefined): string | undefined {
-  if (referer === undefined || !URL.canParse(referer)) return undefined;
-  return new URL(referer).origin;
+  return referer === undefined ? undefined : parseURL(referer)?.origin;
 }

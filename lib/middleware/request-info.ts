@@ -3,6 +3,7 @@ import type { Request } from "express";
 import type { RequestInfo } from "../context.ts";
 import { failCore } from "../errors.ts";
 import type { Config } from "../options.ts";
+import { parseURL } from "../parse-url.ts";
 
 /** What endpoints and services may know of an Express request. */
 export function requestInfo(config: Config, req: Request, ip: string): RequestInfo {
@@ -24,8 +25,8 @@ function baseURL(config: Config, req: Request): string {
 
 /** As the client sees it: follows `trust proxy`. */
 function ownOrigin({ protocol, host }: { readonly protocol: string; readonly host?: string }) {
-  const url = `${protocol}://${host ?? ""}`;
-  if (/^https?$/.test(protocol) && URL.canParse(url)) return new URL(url).origin;
+  const url = /^https?$/.test(protocol) ? parseURL(`${protocol}://${host ?? ""}`) : null;
+  if (url !== null) return url.origin;
   throw failCore("BAD_REQUEST", { message: "Invalid Host header" });
 }
 

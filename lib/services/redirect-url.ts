@@ -1,4 +1,5 @@
-import { parseURL, type TrustedOrigins } from "./trusted-origins.ts";
+import { parseURL } from "../parse-url.ts";
+import type { TrustedOrigins } from "./trusted-origins.ts";
 
 /** Path and query of a relative address; the path has no percent sign, so nothing in it can be encoded. */
 const RELATIVE = /^(\/[A-Za-z0-9_\-.+/@]*)(?:\?[A-Za-z0-9_\-.+/@=&%]*)?$/;

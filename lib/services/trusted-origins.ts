@@ -1,4 +1,5 @@
 import { isIPv4 } from "node:net";
+import { parseURL } from "../parse-url.ts";
 
 /** Compiled `trustedOrigins`: who may call with cookies, and where a browser may be sent. */
 export interface TrustedOrigins {
@@ -69,11 +70,6 @@ export function compileOrigins(patterns: readonly string[]): TrustedOrigins {
   }
 
   return { matchesOrigin, matchesUrl };
-}
-
-/** Parses an absolute address with the WHATWG parser; null when it is none. */
-export function parseURL(text: string): URL | null {
-  return URL.canParse(text) ? new URL(text) : null;
 }
 
 /** The serialised origin for an exact web pattern, a matcher for the others. */

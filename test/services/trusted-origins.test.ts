@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, it } from "mocha";
+import { parseURL } from "../../lib/parse-url.ts";
 import { compileOrigins } from "../../lib/services/trusted-origins.ts";
 
 /** Checks which of these origins, and the addresses below them, a list of patterns trusts. */
@@ -305,5 +306,12 @@ describe("compileOrigins", () => {
         assert.equal(compiled.matchesOrigin(`https://${name}x`), expected);
       }),
     );
+  });
+});
+
+describe("parseURL", () => {
+  it("when it has been called often, then international names are still read", () => {
+    const read = Array.from({ length: 20_000 }, () => parseURL("https://münchen.example/")?.host);
+    assert.deepEqual(new Set(read), new Set(["xn--mnchen-3ya.example"]));
   });
 });

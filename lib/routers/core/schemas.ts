@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { parseURL } from "../../parse-url.ts";
 import type { PublicSession, PublicUser } from "../../views.ts";
 
 /** Address characters before the last "@": letters, digits and `_ ' + - .`, no dot first, last or doubled. */
@@ -45,7 +46,7 @@ function isImageAddress(text: string): boolean {
   // The URL parser drops these, or reads them as something else.
   if (/[\u0000-\u001f\u007f\\]|^ | $/.test(text)) return false;
   if (DATA_IMAGE.test(text)) return true;
-  if (/^https?:\/\//i.test(text)) return URL.canParse(text);
+  if (/^https?:\/\//i.test(text)) return parseURL(text) !== null;
   return !/^[a-z][a-z0-9+.-]*:/i.test(text) && !text.startsWith("//");
 }
 
