@@ -332,7 +332,7 @@ describe("checkRedirectURL", () => {
       if (url.protocol === "pinned:") return /^pinned:\/\/host\/callback(?![^/?#])/.test(url.href);
       return (
         [BASE, "http://localhost:3000"].includes(url.origin) ||
-        /^https:\/\/[^/]+\.preview\.example\.com$/.test(url.origin)
+        /^https:\/\/[^/]*\.preview\.example\.com$/.test(url.origin)
       );
     }
 
