@@ -23,7 +23,7 @@ export type Active<A extends Access> = A extends "public"
     ? ActiveSession | null
     : ActiveSession;
 
-/** Requests per client address; see contract README §7. */
+/** Requests per client address; see docs/protocol.md §7. */
 export interface RateLimit {
   /** Seconds, measured from the last counted request. */
   readonly window: number;
@@ -49,9 +49,9 @@ export interface Definition<
   /** Imperative, at most 60 characters, no full stop; the OpenAPI summary. */
   readonly summary: string;
   readonly access: A;
-  /** Refuses impersonated and API-key sessions (contract README §3). Default false. */
+  /** Refuses impersonated and API-key sessions (docs/protocol.md §3). Default false. */
   readonly credentials?: boolean;
-  /** A sign-in form: its origin is checked even without cookies (contract README §5). Default false. */
+  /** A sign-in form: its origin is checked even without cookies (docs/protocol.md §5). Default false. */
   readonly form?: boolean;
   /** A GET that sends the browser to its `callbackURL`, which is therefore checked first. Default false. */
   readonly redirects?: boolean;

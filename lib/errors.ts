@@ -25,7 +25,7 @@ export class AuthError extends Error {
     this.headers = details.headers ?? {};
   }
 
-  /** The wire form (contract: both keys, always). */
+  /** The wire form: both keys, always (docs/protocol.md §2). */
   toJSON(): { code: string; message: string } {
     return { code: this.code, message: this.message };
   }
@@ -57,7 +57,7 @@ export const coreErrors = {
     403,
     "You have been banned from this application. Please contact support if you believe this is an error.",
   ],
-  // Not in the contract's list of codes: made of the message, as Better Auth 1.4 does.
+  // Not in the protocol's list of codes: made of the message, as Better Auth 1.4 does.
   INVALID_CALLBACKURL_EXPECTED_A_STRING: [400, "Invalid callbackURL: expected a string"],
   INVALID_REDIRECTURL_EXPECTED_A_STRING: [400, "Invalid redirectURL: expected a string"],
   INVALID_ERRORCALLBACKURL_EXPECTED_A_STRING: [400, "Invalid errorCallbackURL: expected a string"],

@@ -1152,6 +1152,7 @@ export function readOptions(options: AuthOptions, env: NodeJS.ProcessEnv): Confi
   const { emailAndPassword, socialProviders, verification, rateLimit, advanced } = rest;
   const isOnlyWay =
     options.emailAndPassword === undefined && Object.keys(socialProviders).length === 0;
+  refuseTakenNames(result.data);
   const { minPasswordLength, maxPasswordLength } = emailAndPassword;
   if (minPasswordLength > maxPasswordLength) {
     const got = `${String(minPasswordLength)} and ${String(maxPasswordLength)}`;
@@ -1199,6 +1200,25 @@ export function readOptions(options: AuthOptions, env: NodeJS.ProcessEnv): Confi
   } satisfies Config);
 }
 
+/** Names that additional fields cannot have: built-in fields, and what else the bodies of requests carry. */
+const TAKEN_NAMES = {
+  user: [
+    ...["name", "email", "image", "createdAt", "updatedAt", "password", "newPassword"],
+    ...["currentPassword", "callbackURL", "rememberMe", "dontRememberMe", "token"],
+  ],
+  session: ["token", "userId", "expiresAt", "createdAt", "updatedAt", "ipAddress", "userAgent"],
+} as const;
+
+function refuseTakenNames(data: ParsedOptions): void {
+  for (const model of ["user", "session"] as const) {
+    const taken = TAKEN_NAMES[model].find((name) => name in data[model].additionalFields);
+    if (taken === undefined) continue;
+    throw wrong(
+      `${model}.additionalFields.${taken} is the name of a built-in field; choose another one`,
+    );
+  }
+}
+
 /** Options that are checked, and that nothing reads yet. */
 function withoutEffectYet(data: ParsedOptions): string[] {
   const isFilled = (value: object): boolean =>
@@ -1211,6 +1231,7 @@ function withoutEffectYet(data: ParsedOptions): string[] {
       .map((name) => `${name}.additionalFields`),
     ...(data.session.cookieCache.enabled ? ["session.cookieCache"] : []),
     ...(data.session.cache === false ? [] : ["session.cache"]),
+    ...(isFilled(data.socialProviders) ? ["socialProviders"] : []),
     ...(isFilled(data.databaseHooks) ? ["databaseHooks"] : []),
     ...(isFilled(data.hooks) ? ["hooks"] : []),
   ];

@@ -12,6 +12,7 @@ import type { AnyEndpoint } from "./endpoint.ts";
 import { AuthError, failCore } from "./errors.ts";
 import { isBelow } from "./services/path-pattern.ts";
 import { findActive, isFresh } from "./services/session.ts";
+import { serialiseRedirectURL } from "./services/redirect-url.ts";
 import { checkReturnAddresses } from "./services/return-address.ts";
 
 /** Answered instead of `VALIDATION_ERROR` by the endpoints that declare it. */
@@ -43,9 +44,7 @@ export async function run(
   input: RawInput,
   reply: Reply,
 ): Promise<unknown> {
-  const { body, query } = checksAddresses(auth, endpoint, request)
-    ? await checkReturnAddresses(auth, request, input)
-    : input;
+  const { body, query } = await readAddresses(auth, endpoint, request, input);
   const active = await authorize(auth, endpoint, request, reply);
   const result = await endpoint.handler({
     auth,
@@ -59,15 +58,21 @@ export async function run(
   return answer(endpoint, result);
 }
 
-function checksAddresses(
-  { config }: AuthContext,
+/** Where the check is switched off, an address is still only sent as the WHATWG parser writes it. */
+function readAddresses(
+  auth: AuthContext,
   endpoint: AnyEndpoint,
   request: RequestInfo,
-): boolean {
-  const { disableOriginCheck } = config.advanced;
-  if (disableOriginCheck === true) return false;
-  if (!endpoint.redirects && (request.method === "GET" || request.method === "HEAD")) return false;
-  return disableOriginCheck === false || !isBelow(endpoint.paths, disableOriginCheck);
+  input: RawInput,
+): Promise<Pick<RawInput, "body" | "query">> | Pick<RawInput, "body" | "query"> {
+  const isRead = request.method === "GET" || request.method === "HEAD";
+  if (isRead && !endpoint.redirects) return input;
+  const { disableOriginCheck: disabled } = auth.config.advanced;
+  const isDisabled = typeof disabled === "boolean" ? disabled : isBelow(endpoint.paths, disabled);
+  const check = isDisabled
+    ? serialiseRedirectURL
+    : (address: string) => auth.origins.checkRedirect(address, request);
+  return checkReturnAddresses(input, check);
 }
 
 async function authorize(
@@ -85,7 +90,7 @@ async function authorize(
   if (endpoint.access === "fresh" && !isFresh(auth, active.session)) {
     throw failCore("SESSION_NOT_FRESH");
   }
-  if (endpoint.credentials && typeof active.session.impersonatedBy === "string") {
+  if (endpoint.credentials && active.session.impersonatedBy != null) {
     throw failCore("SESSION_NOT_FRESH");
   }
   return active;

@@ -35,5 +35,5 @@ type Shown<F> = {
     : never;
 };
 
-/** The user of an instance: the contract's fields and the app's `additionalFields`. */
+/** The user of an instance: the protocol's fields and the app's `additionalFields`. */
 export type UserOf<O extends AuthOptions> = PublicUser & Shown<FieldsOf<O>>;

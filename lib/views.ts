@@ -43,7 +43,7 @@ export interface PublicSession {
   readonly userAgent: string;
 }
 
-/** A field beyond the contract's core. */
+/** A field beyond the protocol's core. */
 export interface ExtraField {
   /** Name in the database. */
   readonly stored: string;
@@ -71,11 +71,13 @@ export function createViews(extra: Views["extra"]): Views {
   return {
     extra,
     user(user) {
+      // Rows of other programs may lack it.
+      const emailVerified: unknown = user.emailVerified;
       const view = {
         id: formatId(user._id),
         name: user.name,
         email: user.email,
-        emailVerified: user.emailVerified,
+        emailVerified: emailVerified === true,
         image: user.image ?? null,
         createdAt: user.createdAt,
         updatedAt: user.updatedAt,

@@ -8,11 +8,19 @@ import { readOptionDocs } from "../docs/render-options.ts";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const UNIT = /second|character|millisecond|number|bytes|iterations|\d s\b/i;
 
+/** Number of the first line in which two texts differ, or null. */
+function firstDifference(text: string, other: string): number | null {
+  if (text === other) return null;
+  const lines = other.split("\n");
+  const same = text.split("\n").findIndex((line, index) => line !== lines[index]);
+  return (same === -1 ? text.split("\n").length : same) + 1;
+}
+
 describe("generated documents", () => {
   for (const [path, content] of generatedDocuments()) {
     it(`when ${path} is compared with the code, then it is up to date`, () => {
-      const message = `${path} is stale: npm run docs`;
-      assert.equal(readFileSync(join(root, path), "utf8"), content, message);
+      const stale = firstDifference(readFileSync(join(root, path), "utf8"), content);
+      if (stale !== null) assert.fail(`${path} is stale from line ${stale} on: npm run docs`);
     });
   }
 });

@@ -55,7 +55,10 @@ describe("examples/basic", function () {
     const password = "Lantern-7-orchard";
 
     it("when it is started, then it prints where it is and where the data is", () => {
-      assert.ok(running().output().includes(`The demo runs on ${running().origin}\n`));
+      const { origin } = running();
+      assert.ok(
+        running().output().includes(`The demo runs on ${origin}\n  Open ${origin}/sign-up `),
+      );
       assert.ok(
         running()
           .output()
@@ -85,7 +88,9 @@ describe("examples/basic", function () {
         headers: { Authorization: `Bearer ${token}`, Accept: "text/html" },
       });
       assert.equal(page.status, 200);
-      assert.match(await page.text(), /ada@example\.com/);
+      const text = await page.text();
+      assert.match(text, /ada@example\.com/);
+      assert.match(text, /<a href="\/admin">Admin<\/a>/);
     });
 
     it("when another user opens that page, then they are told why not", async () => {
@@ -117,6 +122,7 @@ describe("examples/basic", function () {
         .split("\n")
         .filter((line) => /^ +(site=|curl )/.test(line));
       const { stdout, stderr } = await run("bash", ["-c", lines.join("\n")]);
+      assert.equal(stderr, "");
       const answers = stdout.trim().split("\n");
       assert.equal(answers.length, lines.length - 1, stderr);
       const expected = [
@@ -131,6 +137,15 @@ describe("examples/basic", function () {
       for (const [index, pattern] of expected.entries()) {
         assert.match(answers[index] ?? "", pattern);
       }
+    });
+
+    it("when a second one is started in the same folder, then it names the first", async () => {
+      const second = await spawnExample("basic", folder);
+      assert.deepEqual(await second.ended, [1, null]);
+      assert.match(
+        second.complaints(),
+        /^The data folder .* is in use: another demo may be running here\..*MONGODB_URI\.\n$/,
+      );
     });
 
     it("when it is restarted, then users and sessions are still there", async () => {
@@ -169,7 +184,7 @@ describe("examples/basic", function () {
       const { port } = other.address() as AddressInfo;
       const example = await spawnExample("basic", folder, port);
       assert.deepEqual(await example.ended, [1, null]);
-      const message = `Port ${port} is in use. Choose another one: PORT=3001 npm start\n`;
+      const message = `Port ${port} is in use, perhaps by another demo. Choose another one: PORT=3001 npm start\n`;
       assert.equal(example.complaints(), message);
       await assert.rejects(readFile(join(folder, ".data", "secret")));
       other.close();

@@ -37,7 +37,7 @@ async function assertServes(server: Server, mount: string, origin = TEST_ORIGIN)
   assert.equal(gone.body, null);
 }
 
-/** What no endpoint takes is answered as the contract says, also here. */
+/** What no endpoint takes is answered as the protocol says, also here. */
 async function assertRefuses(server: Server, mount: string): Promise<void> {
   assertRefusal(await request(server).get(`${mount}/nowhere`), [404, "NOT_FOUND"]);
   assertRefusal(await request(server).put(`${mount}/ok`), [405, "METHOD_NOT_ALLOWED"]);

@@ -13,7 +13,7 @@ export function signingKey(secret: string): KeyObject {
 }
 
 /**
- * Signs the value of a cookie or Bearer token (contract data-model.md "Signatures and encryption").
+ * Signs the value of a cookie or Bearer token (docs/protocol.md §9).
  *
  * @returns `<value>.<signature>`, the signature standard base64 of 44 characters; not URL-encoded
  */

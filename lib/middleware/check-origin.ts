@@ -10,7 +10,7 @@ const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 
 /**
  * Refuses a write that carries cookies and whose `Origin` (else `Referer`) is not trusted. Without cookies there is no
- * ambient authority; a sign-in form is checked all the same when a browser sends it (login CSRF; contract README §5).
+ * ambient authority; a sign-in form is checked all the same when a browser sends it (login CSRF; docs/protocol.md §5).
  *
  * @returns null when there is nothing to check
  * @throws AuthError MISSING_OR_NULL_ORIGIN, INVALID_ORIGIN, CROSS_SITE_NAVIGATION_LOGIN_BLOCKED (403)

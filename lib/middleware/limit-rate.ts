@@ -22,7 +22,7 @@ const IPV6_PREFIX = 64;
 type ClientAddress = (req: Request) => string;
 
 /**
- * Limits the requests of one client to one endpoint (contract README §7). A refused request does not count, and the
+ * Limits the requests of one client to one endpoint (docs/protocol.md §7). A refused request does not count, and the
  * window is measured from the last counted one.
  *
  * @returns null when no limit applies

@@ -11,7 +11,7 @@ export function requestInfo(config: Config, req: Request, ip: string): RequestIn
     method: req.method,
     headers: req.headers,
     ip,
-    path: req.url,
+    path: pathOf(req.url),
     baseURL: () => baseURL(config, req),
   };
 }
@@ -23,6 +23,13 @@ function baseURL(config: Config, req: Request): string {
   return ownOrigin(req) + path;
 }
 
+/** Path and query; a request target may also be a whole URL (RFC 9112 §3.2.2). */
+function pathOf(target: string): string {
+  if (target.startsWith("/")) return target;
+  const url = parseURL(target);
+  return url === null ? "/" : url.pathname + url.search;
+}
+
 /** As the client sees it: follows `trust proxy`. */
 function ownOrigin({ protocol, host }: { readonly protocol: string; readonly host?: string }) {
   const url = /^https?$/.test(protocol) ? parseURL(`${protocol}://${host ?? ""}`) : null;
@@ -32,7 +39,7 @@ function ownOrigin({ protocol, host }: { readonly protocol: string; readonly hos
 
 /**
  * Makes the function that finds the client's address: Express's `req.ip`, unless `advanced.ipAddress` names headers
- * or trusted proxies (contract README §1 "Client IP").
+ * or trusted proxies (docs/protocol.md §1).
  *
  * @throws TypeError when a trusted proxy is no address and no CIDR range
  */
@@ -54,7 +61,9 @@ export function clientAddress({ advanced }: Config): (req: Request) => string {
 }
 
 function expressAddress(req: Request): string {
-  return plainAddress(req.ip ?? "");
+  const address = plainAddress(req.ip ?? "");
+  // With `trust proxy` it is what a header says, which may be anything.
+  return isIP(address) === 0 ? "" : address;
 }
 
 /** An IPv4 address without the IPv6 form in which a dual-stack socket reports it. */

@@ -114,7 +114,9 @@ function protect(
         next();
       },
       (error: unknown) => {
-        refuse(auth, options, req, res, error).catch(next);
+        refuse(auth, options, req, res, error).catch((failure: unknown) => {
+          writeFailure(null, res, failure, auth.log);
+        });
       },
     );
   };
@@ -145,6 +147,8 @@ async function authenticate(
   const reply = createReply();
   const active = await findActive(auth, requestInfo(auth.config, req, ""), reply);
   if (active === null) throw failCore("UNAUTHORIZED");
+  // The app may let caches keep its answer, but not with a session in it.
+  if (reply.cookies.size > 0) res.setHeader("Cache-Control", "no-store");
   writeReply(res, reply);
   return active;
 }

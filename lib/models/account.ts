@@ -14,7 +14,7 @@ export interface Account {
   userId: Id;
   /** Password hash, `credential` only: scrypt-kdf's format (base64 of 96 bytes), or Better Auth's `salt:key`. */
   password?: string | null;
-  /** Encrypted, see contract data-model.md. */
+  /** Encrypted, see docs/protocol.md §9. */
   accessToken?: string | null;
   refreshToken?: string | null;
   idToken?: string | null;

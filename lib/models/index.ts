@@ -23,9 +23,9 @@ export type Models = { readonly [N in ModelName]: Model<Documents[N]> };
 /** How an instance adapts the models. */
 export interface ModelOptions {
   readonly connection: Connection;
-  /** Collection of each model; the contract's names by default. */
+  /** Collection of each model; the protocol's names by default. */
   readonly collections: Partial<Record<ModelName, string>>;
-  /** Adds `s` to the contract's names. */
+  /** Adds `s` to the protocol's names. */
   readonly usePlural: boolean;
   readonly userFields: AdditionalFields;
   readonly sessionFields: AdditionalFields;

@@ -4,7 +4,7 @@ import type { Id } from "./id.ts";
 /** A short-lived proof: password reset, deletion of an account, pending second factor, OAuth state. */
 export interface Verification {
   _id: Id;
-  /** Purpose, and `h1:` with the SHA-256 of the secret part (contract data-model.md, "verification"). */
+  /** Purpose, and `h1:` with the SHA-256 of the secret part (docs/protocol.md §9). */
   identifier: string;
   value: string;
   expiresAt: Date;

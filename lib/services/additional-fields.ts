@@ -142,10 +142,14 @@ function isListOf(value: unknown, isEntry: (entry: unknown) => boolean): boolean
   return Array.isArray(value) && value.length <= MAX_ENTRIES && value.every(isEntry);
 }
 
-/** Whether the database takes it as it is: not too deep, and no key that BSON or the driver reads in its own way. */
+/** Keys that BSON or Mongoose would read in a way of their own, instead of storing them. */
+const SPECIAL_KEY =
+  /^(?:_bsontype|__proto__|constructor|prototype|toBSON|toObject|\$__|\$isMongoose\w*|isMongoose\w*)$|\0/;
+
+/** Whether the database takes it as it is: not too deep, and without special keys. */
 function isStorable(value: unknown, levels = MAX_LEVELS): boolean {
   if (!isObject(value)) return true;
-  const isOrdinary = (key: string) => !/^(?:_bsontype|__proto__)$|\0/.test(key);
+  const isOrdinary = (key: string) => !SPECIAL_KEY.test(key);
   return (
     levels > 0 &&
     Object.entries(value).every(

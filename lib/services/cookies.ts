@@ -7,8 +7,8 @@ import type { Config } from "../options.ts";
 /** Cookies by the key under which `advanced.cookies` may change them. */
 export type CookieKey = "session_token" | "session_data" | "dont_remember";
 
-/** Names as set by default, without prefix. `session-token` is the seed's, `session_token` the official one. */
-export const SEED_SESSION_NAME = "session-token";
+/** Names as set by default, without prefix. `session-token` is ours, `session_token` the official one. */
+export const OWN_SESSION_NAME = "session-token";
 const OFFICIAL_SESSION_NAME = "session_token";
 const SECURE_PREFIX = "__Secure-";
 
@@ -26,7 +26,7 @@ export function readCookies(headers: IncomingHttpHeaders): ReadonlyMap<string, s
   return found;
 }
 
-/** Names and attributes of this instance's cookies (contract README §4). */
+/** Names and attributes of this instance's cookies (docs/protocol.md §4). */
 export function createCookies(config: Config): Cookies {
   const { advanced } = config;
   const secure = advanced.useSecureCookies;
@@ -44,8 +44,8 @@ export function createCookies(config: Config): Cookies {
     const full = own?.name === undefined ? prefix + name : (secure ? SECURE_PREFIX : "") + own.name;
     return { name: full, attributes: { ...base, ...own?.attributes } };
   };
-  const sessionToken = settings("session_token", SEED_SESSION_NAME);
-  const plain = [SEED_SESSION_NAME, OFFICIAL_SESSION_NAME].map(
+  const sessionToken = settings("session_token", OWN_SESSION_NAME);
+  const plain = [OWN_SESSION_NAME, OFFICIAL_SESSION_NAME].map(
     (name) => `${advanced.cookiePrefix}.${name}`,
   );
   const secured = plain.map((name) => SECURE_PREFIX + name);

@@ -8,7 +8,7 @@ import { buildIndexes, describeFailure, type IndexFailure, type IndexReport } fr
 /** Milliseconds in which the driver must find a server; then the caller gets 503, and later calls try again. */
 const SERVER_SELECTION_MS = 3000;
 /** Milliseconds that `ready()` waits for a connection that the app opens. */
-const APP_CONNECTION_MS = 10_000;
+const APP_CONNECTION_MS = 3000;
 
 const NO_DATABASE =
   "betterAuth(): no database. Pass `database` (a MongoDB URI or a Mongoose connection), set MONGODB_URI, " +

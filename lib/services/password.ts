@@ -38,7 +38,7 @@ export async function checkNewPassword(
   if (password.length < minPasswordLength) throw fail("PASSWORD_TOO_SHORT");
   if (password.length > maxPasswordLength) throw fail("PASSWORD_TOO_LONG");
   if (!blockCommonPasswords) return;
-  const own = [owner.email, owner.username].includes(password.toLowerCase());
+  const own = [owner.email, owner.username].includes(password.normalize("NFKC").toLowerCase());
   if (own || (await isCommonPassword(password))) throw fail("PASSWORD_COMPROMISED");
 }
 
@@ -48,6 +48,13 @@ export function hashForStorage({ config }: AuthContext, password: string): Promi
   if (hash !== undefined) return hash(password);
   if (config.advanced.compatibility === "better-auth") return hashOfficialPassword(password);
   return hashPassword(password, cost);
+}
+
+/** A user whose password was right. */
+export interface ProvenUser {
+  readonly user: User;
+  /** Reads the user again; null when they are gone, or the password has been changed meanwhile. */
+  readonly current: () => Promise<User | null>;
 }
 
 /**
@@ -61,7 +68,7 @@ export async function findUserByPassword(
   auth: AuthContext,
   email: string,
   password: string,
-): Promise<User | null> {
+): Promise<ProvenUser | null> {
   const found = await findCredentials(auth, email);
   // A hash of an over-long text would be a way to keep the processor busy.
   if (password.length > auth.config.emailAndPassword.maxPasswordLength) return null;
@@ -70,7 +77,23 @@ export async function findUserByPassword(
     await spendSameWork(auth, password);
     return null;
   }
-  return (await matches(auth, found.account, stored, password)) ? found.user : null;
+  if (!(await matches(auth, found.account, stored, password))) return null;
+  return { user: found.user, current: () => findAgain(auth, found.user, stored, password) };
+}
+
+async function findAgain(
+  auth: AuthContext,
+  { _id, email }: User,
+  verified: string,
+  password: string,
+): Promise<User | null> {
+  const found = await findCredentials(auth, email);
+  const stored = found?.account?.password;
+  if (found === null || typeof stored !== "string") return null;
+  if (formatId(found.user._id) !== formatId(_id)) return null;
+  // Another hash need not be another password: it may have been renewed by this sign-in, or one beside it.
+  const isSame = stored === verified || (await matches(auth, null, stored, password));
+  return isSame ? found.user : null;
 }
 
 interface Credentials {
@@ -78,32 +101,26 @@ interface Credentials {
   readonly account: Account | null;
 }
 
-/** User and password account in one indexed read. */
+/** User and password account in one indexed read; older rows may refer to the user by the text of the id. */
 async function findCredentials(
   { models }: AuthContext,
   email: string,
 ): Promise<Credentials | null> {
   const from = models.Account.collection.collectionName;
-  const found = models.User.aggregate<User & { accounts: Account[] }>([
+  const foreignField = "userId";
+  const found = models.User.aggregate<User & { accounts: Account[]; older: Account[] }>([
     { $match: { email } },
     { $limit: 1 },
-    { $lookup: { from, localField: "_id", foreignField: "userId", as: "accounts" } },
+    { $lookup: { from, localField: "_id", foreignField, as: "accounts" } },
+    { $set: { older: { $toString: "$_id" } } },
+    { $lookup: { from, localField: "older", foreignField, as: "older" } },
   ]);
   const [row] = await withDeadline(found.read("primary").exec());
   if (row === undefined) return null;
-  const { accounts, ...user } = row;
-  const own = accounts.filter(({ providerId }) => providerId === CREDENTIAL);
+  const { accounts, older, ...user } = row;
+  const own = [...accounts, ...older].filter(({ providerId }) => providerId === CREDENTIAL);
   const id = formatId(user._id);
-  const account = own.find(({ accountId }) => accountId === id) ?? own[0];
-  // Older rows may refer to the user by the text of the id, which the join does not match.
-  return { user, account: account ?? (await findByTextReference(models, id)) };
-}
-
-async function findByTextReference(
-  models: AuthContext["models"],
-  userId: string,
-): Promise<Account | null> {
-  return models.Account.findOne({ userId, providerId: CREDENTIAL }).lean();
+  return { user, account: own.find(({ accountId }) => accountId === id) ?? own[0] ?? null };
 }
 
 async function matches(

@@ -8,7 +8,7 @@ const RELATIVE = /^(\/[A-Za-z0-9_\-.+/@]*)(?:\?[A-Za-z0-9_\-.+/@=&%]*)?$/;
 const PLACEHOLDER = "http://relative.invalid";
 
 /**
- * Checks where a browser may be sent: `callbackURL`, `redirectTo` and their kin (contract README §5, RFC 9700 §4.11).
+ * Checks where a browser may be sent: `callbackURL`, `redirectTo` and their kin (docs/protocol.md §5, RFC 9700 §4.11).
  * A relative address must be a plain path of this site; an absolute one must have a trusted origin.
  *
  * @param value from the request, or stored by an earlier one
@@ -48,6 +48,17 @@ export function withQuery(url: string, params: Readonly<Record<string, string>>)
   const added = new URLSearchParams(params).toString();
   const pairs = added === "" ? kept : [...kept, added];
   return path + (pairs.length === 0 ? "" : `?${pairs.join("&")}`) + fragment;
+}
+
+/**
+ * Writes an address as the WHATWG parser does, wherever it leads: for apps that switched the check off.
+ *
+ * @returns null when it is no address
+ */
+export function serialiseRedirectURL(value: string): string | null {
+  if (!value.startsWith("/")) return parseURL(value)?.href ?? null;
+  const url = parseURL(PLACEHOLDER + value);
+  return url === null ? null : url.pathname + url.search + url.hash;
 }
 
 function checkRelative(value: string): string | null {

@@ -1,7 +1,6 @@
-import type { AuthContext, RequestInfo } from "../context.ts";
 import { failCore } from "../errors.ts";
 
-/** Fields that carry an address to which a browser may be sent; contract README §5 "URL fields". */
+/** Fields that carry an address to which a browser may be sent; docs/protocol.md §5, "Return addresses". */
 const FIELDS = [
   { source: "body", field: "callbackURL", code: "INVALID_CALLBACK_URL", label: "CALLBACKURL" },
   { source: "query", field: "callbackURL", code: "INVALID_CALLBACK_URL", label: "CALLBACKURL" },
@@ -27,13 +26,13 @@ type Input = Readonly<Record<string, unknown>>;
 /**
  * Checks every return address of a request before anything else is validated.
  *
+ * @param check the safe form of an address, or null when it must be refused
  * @returns body and query with the addresses in their safe, re-serialised form
  * @throws AuthError INVALID_CALLBACK_URL and its kin (403), when one is not trusted; 400 when one is no text
  */
 export async function checkReturnAddresses(
-  auth: AuthContext,
-  request: RequestInfo,
   input: { readonly body: unknown; readonly query: Input },
+  check: (address: string) => Promise<string | null> | string | null,
 ): Promise<{ body: unknown; query: Input }> {
   const checked: { body: unknown; query: Input } = { body: input.body, query: input.query };
   for (const { source, field, label, code } of FIELDS) {
@@ -42,7 +41,7 @@ export async function checkReturnAddresses(
     const address = record[field];
     if (address === undefined || address === null || address === "") continue;
     if (typeof address !== "string") throw failCore(`INVALID_${label}_EXPECTED_A_STRING`);
-    const safe = await auth.origins.checkRedirect(address, request);
+    const safe = await check(address);
     if (safe === null) throw failCore(code);
     checked[source] = { ...record, [field]: safe };
   }

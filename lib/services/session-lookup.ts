@@ -54,12 +54,17 @@ function pickFirst(
   let live: SessionRow | null = null;
   for (const [hashed, plain] of tokens) {
     const session = rows.get(hashed) ?? rows.get(plain);
-    if (session === undefined || !(session.expiresAt instanceof Date)) continue;
+    if (session === undefined || !hasDates(session)) continue;
     const user = session.user[0];
     if (session.expiresAt <= now) expired.push(session._id);
     else if (user !== undefined) live ??= { session, user, token: plain };
   }
   return { live, expired };
+}
+
+/** A row edited by hand may lack them; then it is no session. */
+function hasDates({ expiresAt, createdAt, updatedAt }: JoinedRow): boolean {
+  return [expiresAt, createdAt, updatedAt].every((date) => date instanceof Date);
 }
 
 async function joinedRows(

@@ -1,6 +1,6 @@
 import type { AuthContext, RequestInfo } from "../context.ts";
 import { unsign } from "../crypto/signature.ts";
-import { SEED_SESSION_NAME } from "./cookies.ts";
+import { OWN_SESSION_NAME } from "./cookies.ts";
 
 /**
  * Form of a session token: 32 letters and digits. Nothing else is ever looked up, so neither a stored hash
@@ -9,7 +9,7 @@ import { SEED_SESSION_NAME } from "./cookies.ts";
 const TOKEN = /^[A-Za-z0-9]{32}$/;
 const BEARER = /^Bearer +(\S+) *$/i;
 
-/** The session tokens that a request presents, best first: Bearer, then the cookies in the contract's order. */
+/** The session tokens that a request presents, best first: Bearer, then the cookies in the protocol's order. */
 export function presentedTokens(
   auth: AuthContext,
   request: RequestInfo,
@@ -27,10 +27,10 @@ export function presentedTokens(
   return tokens;
 }
 
-/** A signed value, or the bare token under the seed's name. A bad signature is no session. */
+/** A signed value, or the bare token under our own name. A bad signature is no session. */
 function cookieToken(auth: AuthContext, name: string, value: string): string | null {
   if (value.includes(".")) return unsign(value, auth.keys.signing);
-  return name.endsWith(`.${SEED_SESSION_NAME}`) ? value : null;
+  return name.endsWith(`.${OWN_SESSION_NAME}`) ? value : null;
 }
 
 function bearerToken(auth: AuthContext, header: string | undefined): string | null {

@@ -29,6 +29,8 @@ const UNREMEMBERED_EXPIRES_IN = 86_400;
 const TOKEN_LENGTH = 32;
 /** `User-Agent` is kept up to this length. */
 const USER_AGENT_LENGTH = 512;
+/** Parts into which the `session_data` cookie is split at most. */
+const MAX_CHUNKS = 10;
 /** Rows that `/list-sessions` answers with at most. */
 const LIST_LIMIT = 100;
 
@@ -85,9 +87,10 @@ export function defersWrites({ config }: AuthContext, { method }: RequestInfo): 
   return config.session.deferSessionRefresh && (method === "GET" || method === "HEAD");
 }
 
-/** Whether a ban stands at this instant. */
+/** Whether a ban stands at this instant; any true value counts, as a row edited by hand may have it. */
 export function isBanned(user: Readonly<User>, now: Date): boolean {
-  if (user.banned !== true) return false;
+  const mark: unknown = user.banned;
+  if (!Boolean(mark) || mark === "false") return false;
   return !(user.banExpires instanceof Date && user.banExpires <= now);
 }
 
@@ -112,7 +115,7 @@ function isPersistent(
   return !endsWithBrowser(auth, cookies);
 }
 
-/** Whether `updateAge` has passed since the session was made or renewed (contract README §6). */
+/** Whether `updateAge` has passed since the session was made or renewed (docs/protocol.md §6). */
 export function isRenewalDue({ config, now }: AuthContext, active: ActiveSession): boolean {
   const { expiresIn, updateAge, disableSessionRefresh } = config.session;
   if (disableSessionRefresh || !active.persistent) return false;
@@ -150,25 +153,36 @@ export interface SignInOptions {
   /** Whether it outlives the browser; false: 24 hours, no `Max-Age`. */
   readonly persistent: boolean;
   readonly proof: Proof;
+  /**
+   * Reads the user again once the session is stored; null or a throw when the proof no longer holds. What ended the
+   * user's sessions meanwhile (a ban, a new password) could not yet see this one.
+   */
+  readonly current: () => Promise<User | null>;
 }
 
 /**
  * Signs a user in: hooks, one insert, the session cookie.
  *
- * @returns a Challenge when a feature wants another proof first
+ * @returns a Challenge when a feature wants another proof first; null when the proof no longer holds
  * @throws AuthError BANNED_USER (403)
  * @throws SessionRefused
  */
 export async function signIn(
   call: Call,
   user: User,
-  { persistent, proof }: SignInOptions,
-): Promise<ActiveSession | Challenge> {
+  { persistent, proof, current }: SignInOptions,
+): Promise<ActiveSession | Challenge | null> {
   for (const hooks of call.auth.hooks) {
     const challenge = await hooks.challengeSignIn?.(call, user, proof);
     if (challenge instanceof Challenge) return challenge;
   }
   const active = await createSession(call, user, { persistent });
+  const now = await current();
+  if (now === null || isBanned(now, call.auth.now())) {
+    await call.auth.models.Session.deleteOne({ _id: active.session._id });
+    if (now === null) return null;
+    throw failCore("BANNED_USER");
+  }
   setSessionCookies(call.auth, call.request, call.reply, active);
   return active;
 }
@@ -209,7 +223,7 @@ export async function createSession(
   return { session, user, token, persistent };
 }
 
-/** "Sets session" of the contract: the cookies, and the headers for Bearer clients. */
+/** "Sets session" of the protocol: the cookies, and the headers for Bearer clients. */
 export function setSessionCookies(
   auth: AuthContext,
   request: RequestInfo,
@@ -229,13 +243,14 @@ export function setSessionCookies(
   reply.headers.set("access-control-expose-headers", "set-auth-token");
 }
 
-/** "Clears session" of the contract. */
+/** "Clears session" of the protocol. */
 export function clearSessionCookies(auth: AuthContext, request: RequestInfo, reply: Reply): void {
   const { sessionToken, sessionData, dontRemember } = auth.cookies;
   for (const settings of [sessionToken, sessionData, dontRemember]) clearCookie(reply, settings);
-  const chunk = `${sessionData.name}.`;
-  for (const name of readCookies(request.headers).keys()) {
-    if (name.startsWith(chunk)) clearCookie(reply, { ...sessionData, name });
+  const sent = readCookies(request.headers);
+  // By number, as they were set: a name that the client made up is none of ours.
+  for (let chunk = 0; sent.has(`${sessionData.name}.${chunk}`) && chunk < MAX_CHUNKS; chunk += 1) {
+    clearCookie(reply, { ...sessionData, name: `${sessionData.name}.${chunk}` });
   }
   clearOtherSessionNames(auth.cookies, request, reply);
   reply.headers.delete("set-auth-token");

@@ -34,7 +34,7 @@ const MAX_GLOB_TEXT = 2048;
 const IPV4_GLOB = /^[0-9*?]*(?:\.[0-9*?]*)*(?::[0-9*?]*)?$/;
 
 /**
- * Compiles `trustedOrigins` once (contract README §5). A pattern is one of
+ * Compiles `trustedOrigins` once (docs/protocol.md §5). A pattern is one of
  *
  * - an origin, `https://app.example.com`: compared as a whole;
  * - with wildcards, `https://*.example.com`, `http://localhost:*`: compared with the origin, without a scheme

@@ -53,14 +53,18 @@ describe("examples/basic in a browser", function () {
     return browser.newContext({ baseURL: example.origin, viewport: PHONE });
   }
   async function signUp(name = "Grace"): Promise<string> {
+    await page.goto("/sign-up");
+    const email = await fillSignUp(name);
+    await page.waitForURL("**/account");
+    return email;
+  }
+  async function fillSignUp(name = "Grace"): Promise<string> {
     users += 1;
     const email = `grace-${users}@example.com`;
-    await page.goto("/sign-up");
     await page.getByLabel("Name").fill(name);
     await page.getByLabel("E-mail").fill(email);
     await page.getByLabel("Password").fill(PASSWORD);
     await page.getByRole("button", { name: "Create account" }).click();
-    await page.waitForURL("**/account");
     return email;
   }
   async function fillSignIn(on: Page, email: string, password = PASSWORD): Promise<void> {
@@ -84,6 +88,32 @@ describe("examples/basic in a browser", function () {
     await page.waitForURL("**/private");
     await page.getByText(`Only you can see this, ${email}.`).waitFor();
   });
+
+  it("when someone new asked for that page, then signing up leads to it", async () => {
+    await page.goto("/private");
+    await page.locator("main").getByRole("link", { name: "Sign up" }).click();
+    await page.waitForURL("**/sign-up?callbackURL=%2Fprivate");
+    const email = await fillSignUp();
+    await page.waitForURL("**/private");
+    await page.getByText(`Only you can see this, ${email}.`).waitFor();
+  });
+
+  it("when a link to sign-up names another site to return to, then it is refused", async () => {
+    await page.goto("/sign-up?callbackURL=https://evil.example");
+    await fillSignUp();
+    await page.getByText("Invalid callbackURL").waitFor();
+  });
+
+  for (const path of ["/", "/sign-up", "/sign-in", "/nowhere"]) {
+    it(`when someone signed in opens ${path}, then the header has their links`, async () => {
+      await signUp("Grace");
+      await page.goto(path);
+      const header = page.getByRole("navigation");
+      await header.getByRole("link", { name: "Grace" }).waitFor();
+      await header.getByRole("button", { name: "Sign out" }).waitFor();
+      assert.equal(await header.getByRole("link", { name: "Sign in" }).count(), 0);
+    });
+  }
 
   it("when the password is wrong, then the page says so and keeps the address", async () => {
     const email = await signUp();
@@ -173,6 +203,8 @@ describe("examples/basic in a browser", function () {
     await signUp();
     await page.goto("/admin");
     await page.getByText("this page is for administrators").waitFor();
+    const admin = page.getByRole("navigation").getByRole("link", { name: "Admin", exact: true });
+    assert.equal(await admin.count(), 0);
   });
 
   for (const path of ["/", "/sign-up", "/sign-in", "/account", "/private"]) {

@@ -125,9 +125,9 @@ describe("requireSession", () => {
     });
 
     const credentials: Readonly<Record<string, (token: string) => Record<string, string>>> = {
-      "the seed's cookie": (token) => ({ cookie: signedCookie(SEED_COOKIE, token) }),
+      "our own cookie": (token) => ({ cookie: signedCookie(SEED_COOKIE, token) }),
       "the official cookie": (token) => ({ cookie: signedCookie(OFFICIAL_COOKIE, token) }),
-      "a bare token under the seed's name": (token) => ({ cookie: `${SEED_COOKIE}=${token}` }),
+      "a bare token under our own name": (token) => ({ cookie: `${SEED_COOKIE}=${token}` }),
       "a bare Bearer token": (token) => ({ authorization: `Bearer ${token}` }),
       "a signed Bearer token": (token) => ({ authorization: `bearer ${signed(token)}` }),
       "an unusable Bearer beside a cookie": (token) => ({

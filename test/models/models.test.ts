@@ -87,7 +87,7 @@ describe("models", () => {
     });
   }
 
-  it("when models are compiled, then each has the contract's collection, and rows get no __v and no other default", () => {
+  it("when models are compiled, then each has the protocol's collection, and rows get no __v and no other default", () => {
     const models = compileModels(settings);
     const names = [models.User, models.Session, models.Account, models.Verification].map(
       ({ collection }) => collection.collectionName,

@@ -274,7 +274,7 @@ describe("additional fields of any JSON", () => {
     '{"$ne":""}',
     '{"$set":{"role":"admin"},"$inc":{"a":1}}',
     '{"a.b":{"$gt":1},"":2}',
-    '{"toJSON":1,"constructor":{"prototype":1},"toBSON":"x"}',
+    '{"toJSON":1,"hasOwnProperty":{"valueOf":1}}',
     '[[],{},null,0,"",false]',
     JSON.stringify(nested(50)),
     '"text"',
@@ -294,6 +294,13 @@ describe("additional fields of any JSON", () => {
     '{"_bsontype":"ObjectId","id":"xxxxxxxxxxxx"}',
     '[{"_bsontype":"Nope"}]',
     '{"__proto__":{"polluted":1}}',
+    '{"constructor":{"name":"RegExp"},"source":".*","flags":"i"}',
+    '{"a":[{"constructor":null}]}',
+    '{"prototype":{}}',
+    '{"k":{"$__":1,"_doc":5}}',
+    '{"isMongooseBuffer":1}',
+    '{"$isMongooseMap":true}',
+    '{"toBSON":"x"}',
   ]) {
     it(`when it is ${show(settings)}, then it is refused`, async () => {
       assertRefusal(await send(settings), [400, "VALIDATION_ERROR", /^\[body\.settings\] /]);

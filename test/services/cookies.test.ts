@@ -80,7 +80,7 @@ describe("readCookies", () => {
 describe("createCookies", () => {
   const PLAIN = `${SEED}=a.b%3D; Path=/; HttpOnly; SameSite=Lax`;
 
-  it("when nothing is configured, then the cookie is as the contract says", () => {
+  it("when nothing is configured, then the cookie is as the protocol says", () => {
     const cookies = cookiesOf({ baseURL: "http://app.test" });
     assert.equal(lineOf(cookies), PLAIN);
     assert.equal(cookies.sessionData.name, "better-auth.session_data");
@@ -131,7 +131,7 @@ describe("createCookies", () => {
     assert.ok(sessionNames.every((name) => /^(__Secure-)?shop\./.test(name)));
   });
 
-  it("when the session cookie gets the official name, then it is set, and the seed's is read", () => {
+  it("when the session cookie gets the official name, then it is set, and our own is read", () => {
     const advanced = { cookies: { session_token: { name: OFFICIAL } } };
     const { sessionToken, sessionNames } = cookiesOf({ advanced });
     assert.equal(sessionToken.name, OFFICIAL);

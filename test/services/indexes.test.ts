@@ -53,7 +53,7 @@ describe("indexes", () => {
     });
 
     for (const [collection, expected] of Object.entries(EXPECTED)) {
-      it(`when ready() has resolved, then ${collection} has exactly the contract's`, async () => {
+      it(`when ready() has resolved, then ${collection} has exactly the protocol's`, async () => {
         assert.deepEqual(await indexesOf(t.database, collection), expected);
       });
     }

@@ -28,9 +28,9 @@ describe("findUserByPassword", () => {
       });
     });
 
-  it("when a user signs in, then one command reads and one writes", async () => {
+  it("when a user signs in, then one command reads, one writes and one confirms", async () => {
     const commands = await t.commandsOf(() => signIn(email, TEST_PASSWORD).expect(200));
-    assert.deepEqual(commands, ["aggregate", "insert"]);
+    assert.deepEqual(commands, ["aggregate", "insert", "aggregate"]);
   });
 
   it("when the password is wrong, or the address unknown, then the same one command is sent", async () => {
@@ -49,7 +49,7 @@ describe("findUserByPassword", () => {
     );
     const { status } = await signIn(email, TEST_PASSWORD);
     await changed;
-    assert.equal(status, 200);
+    assert.equal(status, 401, "the old password gives no session any more");
     const account = await t.database.collection("account").findOne({ providerId: "credential" });
     assert.equal(account?.["password"], "changed meanwhile");
   });

@@ -117,7 +117,7 @@ describe("session cookies", () => {
         assert.ok(cookies.has(SEED_COOKIE));
       });
 
-      it(`when ${what} comes with the seed name alone, then no other name is named`, async () => {
+      it(`when ${what} comes with our own name alone, then no other name is named`, async () => {
         const { cookie } = await insertSession(t, user.id);
         assert.equal(cookiesOf(await send(cookie)).has(OFFICIAL_COOKIE), false);
       });
@@ -233,7 +233,7 @@ describe("session cookies", () => {
       });
     }
 
-    it("when the bare token comes under the seed name, then it counts", async () => {
+    it("when the bare token comes under our own name, then it counts", async () => {
       const { token } = await insertSession(t, user.id);
       assert.equal(await isSession(`shop.session-token=${token}`), true);
     });
@@ -317,13 +317,13 @@ describe("session cookies", () => {
     });
 
     it("when several names are sent, then its own goes first", async () => {
-      const [own, seed] = [await insertSession(t, user.id), await insertSession(t, user.id)];
-      const cookie = `${seed.cookie}; ${signedCookie("sid", own.token)}`;
+      const [own, usual] = [await insertSession(t, user.id), await insertSession(t, user.id)];
+      const cookie = `${usual.cookie}; ${signedCookie("sid", own.token)}`;
       const response = await request(t.server).get("/auth/get-session").set({ cookie });
       assert.equal((response.body as { session: { id: string } }).session.id, own.id);
     });
 
-    it("when seed and official name are sent, then setting the session expires both", async () => {
+    it("when our own and the official name are sent, then setting the session expires both", async () => {
       const { cookie, token } = await insertSession(t, user.id);
       const sent = `${cookie}; ${signedCookie(OFFICIAL_COOKIE, token)}`;
       const cookies = cookiesOf(await signIn(sent));
@@ -337,7 +337,7 @@ describe("session cookies", () => {
     before(() => start({ advanced: { cookies: { session_token: { name: OFFICIAL_COOKIE } } } }));
     after(() => t.stop());
 
-    it("when a user with the seed's cookie signs in, then the names change places", async () => {
+    it("when a user with our own cookie signs in, then the names change places", async () => {
       const { cookie } = await insertSession(t, user.id);
       const cookies = cookiesOf(await signIn(cookie));
       assert.equal(cookies.get(OFFICIAL_COOKIE)?.maxAge, WEEK);

@@ -158,7 +158,7 @@ describe("renewal of a session", () => {
       );
     });
 
-    it("when a row of Better Auth is due, then it is renewed and set under the seed name", async () => {
+    it("when a row of Better Auth is due, then it is renewed and set under our own name", async () => {
       const own = await insertSession(t, user.id);
       t.clock.advance(DAY + 1);
       const cookie = signedCookie("better-auth.session_token", own.token);

@@ -15,7 +15,7 @@ import {
 
 const SECURE_SEED = `__Secure-${SEED_COOKIE}`;
 const SECURE_OFFICIAL = `__Secure-${OFFICIAL_COOKIE}`;
-/** In the contract's order. */
+/** In the protocol's order. */
 const NAMES = [SECURE_SEED, SECURE_OFFICIAL, SEED_COOKIE, OFFICIAL_COOKIE] as const;
 
 type Headers = Readonly<Record<string, string>>;
@@ -175,7 +175,7 @@ describe("credentials of a request", () => {
   });
 
   describe("given several credentials in one request", () => {
-    it("when all cookies are valid, then the contract's order decides", async () => {
+    it("when all cookies are valid, then the protocol's order decides", async () => {
       const own = await Promise.all(NAMES.map(() => insertSession(t, user.id)));
       for (const first of NAMES.keys()) {
         const sent = NAMES.map((name, index) => signedCookie(name, own[index]?.token ?? ""));

@@ -9,7 +9,7 @@ export interface GuardedCall {
   /** With the mount path. */
   readonly path: string;
   readonly body?: object;
-  /** The endpoint is a credential operation: impersonated sessions are refused (contract README §3). */
+  /** The endpoint is a credential operation: impersonated sessions are refused (docs/protocol.md §3). */
   readonly credentials?: boolean;
 }
 

@@ -14,7 +14,7 @@ export function headersOf({ headers }: Answer): Headers {
   return headers as Headers;
 }
 
-/** Fails unless the headers that every answer under the mount path has are there (contract README §1). */
+/** Fails unless the headers that every answer under the mount path has are there (docs/protocol.md §1). */
 export function assertHeaders(answer: Answer, { cacheable = false } = {}): void {
   const headers = headersOf(answer);
   assert.deepEqual(
@@ -33,7 +33,7 @@ export function assertHeaders(answer: Answer, { cacheable = false } = {}): void 
   );
 }
 
-/** Fails unless it is a refusal in the contract's form: status, JSON of just `code` and `message`, headers. */
+/** Fails unless it is a refusal in the protocol's form: status, JSON of just `code` and `message`, headers. */
 export function assertRefusal(
   answer: Answer,
   [status, code, message]: readonly [status: number, code: string, message?: string | RegExp],

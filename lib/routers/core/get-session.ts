@@ -59,7 +59,7 @@ export const getSession = endpoint("getSession", {
   },
 });
 
-/** The contract gives this endpoint a 500 of its own; an unreachable database stays a 503. */
+/** The protocol gives this endpoint a 500 of its own; an unreachable database stays a 503. */
 function refused(cause: unknown): never {
   if (cause instanceof AuthError || isUnavailable(cause)) throw cause;
   throw new AuthError(500, "FAILED_TO_GET_SESSION", errors.FAILED_TO_GET_SESSION[1], { cause });

@@ -9,7 +9,7 @@ const DOMAIN = /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}$/;
 const MAX_EMAIL_LENGTH = 254;
 const MAX_LOCAL_LENGTH = 64;
 
-/** E-mail address, lower-cased; ASCII, nothing trimmed (contract email-password.md). */
+/** E-mail address, lower-cased; ASCII, nothing trimmed (docs/protocol.md §8). */
 export const emailAddress = z
   .string()
   .refine(isEmailAddress, { error: "Invalid email address" })

@@ -43,16 +43,17 @@ export const signInEmail = endpoint("signInEmail", {
     const { enabled, requireEmailVerification } = auth.config.emailAndPassword;
     if (!enabled) throw fail("EMAIL_PASSWORD_DISABLED");
     if (!isEmailAddress(body.email)) throw fail("INVALID_EMAIL");
-    const user = await findUserByPassword(auth, body.email.toLowerCase(), body.password);
-    if (user === null) throw fail("INVALID_EMAIL_OR_PASSWORD");
+    const proven = await findUserByPassword(auth, body.email.toLowerCase(), body.password);
+    if (proven === null) throw fail("INVALID_EMAIL_OR_PASSWORD");
+    const { user, current } = proven;
     if (requireEmailVerification && !user.emailVerified) throw fail("EMAIL_NOT_VERIFIED");
     const persistent = body.rememberMe ?? body.dontRememberMe !== true;
-    const active = await signIn(call, user, { persistent, proof: "password" }).catch(
-      (cause: unknown) => {
-        throw cause instanceof SessionRefused ? fail("FAILED_TO_CREATE_SESSION", { cause }) : cause;
-      },
-    );
+    const options = { persistent, proof: "password", current } as const;
+    const active = await signIn(call, user, options).catch((cause: unknown) => {
+      throw cause instanceof SessionRefused ? fail("FAILED_TO_CREATE_SESSION", { cause }) : cause;
+    });
     if (active instanceof Challenge) return active;
+    if (active === null) throw fail("INVALID_EMAIL_OR_PASSWORD");
     // An empty field of a form is an address that was not given.
     const url = body.callbackURL === "" ? null : (body.callbackURL ?? null);
     if (url !== null) reply.headers.set("location", url);

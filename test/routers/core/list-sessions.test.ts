@@ -40,7 +40,7 @@ describe("GET /list-sessions", () => {
       user = await t.givenUser();
     });
 
-    it("when listed, then each has the contract's keys and no other", async () => {
+    it("when listed, then each has the protocol's keys and no other", async () => {
       const row = await findRow(t, user.token);
       assert.deepEqual(await list(user.cookie), [
         {

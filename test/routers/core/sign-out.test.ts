@@ -38,7 +38,7 @@ describe("POST /sign-out", () => {
       .send(body);
 
   describe("given a session", () => {
-    it("when it is signed out, then it says so in both forms of the contract", async () => {
+    it("when it is signed out, then it says so in both forms of the protocol", async () => {
       const { cookie } = await insertSession(t, user.id);
       const response = await signOut({ cookie }).expect(200);
       assert.deepEqual(response.body, { success: true, status: true });

@@ -35,7 +35,7 @@ for (const path of ["/sign-up/email", "/sign-in/email"]) {
     };
 
     describe("given a body", () => {
-      it("when it is no JSON, then it answers BAD_REQUEST with the contract's text", async () => {
+      it("when it is no JSON, then it answers BAD_REQUEST with the protocol's text", async () => {
         const body = bodyOf(await post(t).type("json").send("{").expect(400));
         assert.deepEqual(body, { code: "BAD_REQUEST", message: "Invalid JSON in request body" });
       });
@@ -92,7 +92,7 @@ for (const path of ["/sign-up/email", "/sign-in/email"]) {
       });
 
       for (const callbackURL of [5, ["/"], { $ne: "" }]) {
-        it(`when it is ${JSON.stringify(callbackURL)}, then it answers 400 with the contract's text`, async () => {
+        it(`when it is ${JSON.stringify(callbackURL)}, then it answers 400 with the protocol's text`, async () => {
           const body = bodyOf(
             await post(t)
               .send({ ...(await newBody(t)), callbackURL })

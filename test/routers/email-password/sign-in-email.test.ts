@@ -36,12 +36,14 @@ const setUser = async (t: TestApp, { id }: TestUser, fields: object): Promise<vo
 const setAccount = async (t: TestApp, { id }: TestUser, change: object): Promise<void> => {
   const { matchedCount } = await t.database
     .collection("account")
-    .updateOne({ accountId: id }, change);
+    .updateOne({ providerId: "credential", accountId: id }, change);
   assert.equal(matchedCount, 1);
 };
 
 const storedHash = async (t: TestApp, { id }: TestUser): Promise<unknown> =>
-  (await t.database.collection("account").findOne({ accountId: id }))?.["password"];
+  (await t.database.collection("account").findOne({ providerId: "credential", accountId: id }))?.[
+    "password"
+  ];
 
 const bodyOf = (response: request.Response): unknown => response.body as unknown;
 
@@ -71,7 +73,7 @@ describe("POST /sign-in/email", () => {
   after(() => t.stop());
 
   describe("given the right password", () => {
-    it("when no callbackURL is sent, then the answer has exactly the contract's keys, url null", async () => {
+    it("when no callbackURL is sent, then the answer has exactly the protocol's keys, url null", async () => {
       const response = await send(t, { email: user.email, password }).expect(200);
       const { redirect, token, url, user: shown, session } = response.body as SignedIn;
       assert.deepEqual(Object.keys(response.body as object).sort(), [

@@ -56,7 +56,7 @@ describe("POST /sign-up/email", () => {
   after(() => t.stop());
 
   describe("given an unknown address", () => {
-    it("when it signs up, then the answer has token, user and session, each with exactly the contract's keys", async () => {
+    it("when it signs up, then the answer has token, user and session, each with exactly the protocol's keys", async () => {
       const email = newAddress();
       const response = await send(t, { email }).expect(200);
       const { token, user, session } = response.body as SignedUp;
@@ -85,7 +85,7 @@ describe("POST /sign-up/email", () => {
       const response = await send(t, { image: "/ada.png" }).expect(200);
       const { user } = response.body as SignedUp;
       const [stored] = await rows(t, "user", { email: user.email });
-      const [account] = await rows(t, "account", { accountId: user.id });
+      const [account] = await rows(t, "account", { providerId: "credential", accountId: user.id });
       const sessions = await rows(t, "session", { userId: stored?._id });
       assert.equal(String(stored?._id), user.id);
       assert.equal(stored?.["emailVerified"], false);
@@ -96,7 +96,7 @@ describe("POST /sign-up/email", () => {
       assert.equal(sessions.length, 1);
     });
 
-    it("when it signs up, then the stored row has no key beyond the contract's", async () => {
+    it("when it signs up, then the stored row has no key beyond the protocol's", async () => {
       const body = bodyOf(await send(t, {}).expect(200));
       const [stored] = await rows(t, "user", { email: (body as SignedUp).user.email });
       assert.deepEqual(Object.keys(stored ?? {}).sort(), [
@@ -432,7 +432,7 @@ describe("POST /sign-up/email", () => {
       const body = bodyOf(await send(t, forged).expect(200));
       const { user } = body as SignedUp;
       const [stored] = await rows(t, "user", { email: user.email });
-      const [account] = await rows(t, "account", { accountId: user.id });
+      const [account] = await rows(t, "account", { providerId: "credential", accountId: user.id });
       assert.notEqual(user.id, forged._id);
       assert.ok(stored?.["createdAt"] > new Date(Date.now() - 60_000));
       assert.ok(stored?.["updatedAt"] > new Date(Date.now() - 60_000));
