@@ -18,6 +18,7 @@ export interface AuthContext {
   readonly views: Views;
   readonly cookies: Cookies;
   readonly sessions: SessionLookup;
+  readonly counters: Counters;
   readonly origins: Origins;
   readonly keys: Keys;
   /** Of every feature, in their order. */
@@ -45,6 +46,32 @@ export interface Keys {
   readonly signing: readonly [KeyObject, ...KeyObject[]];
 }
 
+/** A limit. */
+export interface CounterRule {
+  /** Seconds, measured from the last counted one. */
+  readonly window: number;
+  readonly max: number;
+}
+
+/** What came of counting one more. */
+export interface Taken {
+  readonly allowed: boolean;
+  /** Counted in the window, this one included when it is allowed. */
+  readonly count: number;
+  /** When the window ends, if nothing more is counted. */
+  readonly resetAt: Date;
+}
+
+/** Counts requests, guesses and mails, atomically; in this process or in the database. */
+export interface Counters {
+  /** Counts one more, unless the rule refuses it. */
+  take(key: string, rule: CounterRule): Promise<Taken>;
+  /** Takes one back that turned out not to count. */
+  giveBack(key: string): Promise<void>;
+  /** Forgets a key. */
+  clear(key: string): Promise<void>;
+}
+
 /** Where browsers may come from and be sent to. */
 export interface Origins {
   /** Whether `origin` ("https://app.example.com") may make this request. */
@@ -65,6 +92,7 @@ export interface Cookies {
   readonly sessionToken: CookieSettings;
   readonly sessionData: CookieSettings;
   readonly dontRemember: CookieSettings;
+  readonly knownDevice: CookieSettings;
   /** Full names under which a session token is accepted, best first. */
   readonly sessionNames: readonly string[];
 }

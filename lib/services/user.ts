@@ -1,8 +1,10 @@
 import type { ActiveSession, AuthContext, Call } from "../context.ts";
-import { CREDENTIAL, type Account } from "../models/account.ts";
-import { createId, formatId, type Id } from "../models/id.ts";
+import type { Account } from "../models/account.ts";
+import { createId, formatId, referenceForms, type Id } from "../models/id.ts";
 import type { User } from "../models/user.ts";
+import { credentialAccount } from "./credential.ts";
 import { isDuplicateKey } from "./database-errors.ts";
+import { anyOf } from "./filter.ts";
 import { createSession } from "./session.ts";
 import { inTransaction, insert } from "./transaction.ts";
 
@@ -36,7 +38,7 @@ export async function signUpWithPassword(
 ): Promise<SignedUp | null> {
   const { auth } = call;
   const user = await newUser(call, fields);
-  const account = credentialAccount(user, passwordHash);
+  const account = credentialAccount(user._id, passwordHash, user.createdAt);
   if (await isTakenWithoutIndex(call, user.email)) return null;
   try {
     const active = await inTransaction(auth, async (transaction) => {
@@ -74,27 +76,47 @@ export async function newUser(call: Call, fields: NewUser): Promise<User> {
  * @returns null when the user is gone
  */
 export async function updateUser(
-  { models, config, now }: AuthContext,
+  auth: AuthContext,
   id: Id,
+  changes: Partial<User>,
+): Promise<User | null> {
+  return updateUserWhere(auth, { _id: id }, changes);
+}
+
+/**
+ * As `updateUser`, only while the user is as expected.
+ *
+ * @returns null when no user is
+ */
+export async function updateUserWhere(
+  { models, config, now }: AuthContext,
+  expected: Pick<User, "_id"> & Partial<Pick<User, "email" | "emailVerified">>,
   changes: Partial<User>,
 ): Promise<User | null> {
   const made = Object.entries(config.user.additionalFields).flatMap(([name, field]) =>
     field.onUpdate === undefined ? [] : [[field.fieldName ?? name, field.onUpdate()] as const],
   );
   const $set = { ...Object.fromEntries(made), ...changes, updatedAt: now() };
-  return models.User.findOneAndUpdate({ _id: id }, { $set }, { returnDocument: "after" }).lean();
+  return models.User.findOneAndUpdate(expected, { $set }, { returnDocument: "after" }).lean();
 }
 
-function credentialAccount(user: User, password: string): Account {
-  return {
-    _id: createId(),
-    accountId: formatId(user._id),
-    providerId: CREDENTIAL,
-    userId: user._id,
-    password,
-    createdAt: user.createdAt,
-    updatedAt: user.createdAt,
-  };
+/**
+ * Deletes a user and everything that refers to them, in one transaction. On a standalone server the user goes last, so
+ * that a crash leaves someone who can try again.
+ *
+ * @returns false when the user was gone already; of parallel calls, one gets true
+ */
+export async function deleteUser(auth: AuthContext, userId: Id): Promise<boolean> {
+  const { models } = auth;
+  const references = anyOf(referenceForms(userId));
+  return inTransaction(auth, async (transaction) => {
+    const session = transaction ?? null;
+    await models.Session.deleteMany({ userId: references }).session(session);
+    await models.Account.deleteMany({ userId: references }).session(session);
+    await models.Verification.deleteMany({ value: formatId(userId) }).session(session);
+    const { deletedCount } = await models.User.deleteOne({ _id: userId }).session(session);
+    return deletedCount > 0;
+  });
 }
 
 /** Where old duplicates keep the unique index from being built, a look-up is all that is left. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Call } from "../../context.ts";
+import type { AuthContext, Call } from "../../context.ts";
 import { endpoint } from "../../endpoint.ts";
 import { failures } from "../../errors.ts";
 import type { User } from "../../models/user.ts";
@@ -7,6 +7,9 @@ import { fieldErrors, readFields, refuseClosedFields } from "../../services/addi
 import { runInBackground } from "../../services/background.ts";
 import { isDuplicateKey } from "../../services/database-errors.ts";
 import { fetchRequest } from "../../services/fetch-request.ts";
+import { mayMail } from "../../services/mailbox-limit.ts";
+import { markKnownDevice } from "../../services/guess-guard.ts";
+import { startVerificationMail } from "../../services/mail.ts";
 import { checkNewPassword, hashForStorage, newPasswordErrors } from "../../services/password.ts";
 import { setSessionCookies } from "../../services/session.ts";
 import { newUser, signUpWithPassword, type NewUser } from "../../services/user.ts";
@@ -69,8 +72,12 @@ export const signUpEmail = endpoint("signUpEmail", {
       return pretendSuccess(call, fields);
     }
     const { user, active } = created;
+    if (sendsMail(auth) && (await mayMail(auth, "verification", email))) {
+      startVerificationMail(call, user, body.callbackURL);
+    }
     if (active === null) return { token: null, user: auth.views.user(user), session: null };
     setSessionCookies(auth, request, reply, active);
+    markKnownDevice(call, email);
     return {
       token: active.token,
       user: auth.views.user(user),
@@ -78,6 +85,11 @@ export const signUpEmail = endpoint("signUpEmail", {
     };
   },
 });
+
+/** By default, where sign-in needs the address verified. */
+function sendsMail({ config }: AuthContext): boolean {
+  return config.emailVerification.sendOnSignUp ?? config.emailAndPassword.requireEmailVerification;
+}
 
 /** A refusal by another unique index (an additional field, a username) is the user's to mend. */
 async function create(...args: Parameters<typeof signUpWithPassword>) {
@@ -96,7 +108,7 @@ async function pretendSuccess(call: Call, fields: NewUser) {
   if (onExistingUserSignUp !== undefined) {
     runInBackground(auth, "onExistingUserSignUp", async () => {
       const known: User | null = await auth.models.User.findOne({ email: fields.email }).lean();
-      if (known === null) return;
+      if (known === null || !(await mayMail(auth, "verification", fields.email))) return;
       await onExistingUserSignUp({ user: { ...auth.views.user(known) } }, fetchRequest(request));
     });
   }
