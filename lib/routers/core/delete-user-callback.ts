@@ -4,7 +4,6 @@ import { endpoint } from "../../endpoint.ts";
 import { failures } from "../../errors.ts";
 import { formatId, parseId } from "../../models/id.ts";
 import type { User } from "../../models/user.ts";
-import { resolveRedirectURL } from "../../services/redirect-url.ts";
 import { deleteAccount } from "../../services/user-deletion.ts";
 import { ACCOUNT_DELETION, consumeVerification } from "../../services/verification.ts";
 import { returnAddress } from "./schemas.ts";
@@ -26,7 +25,7 @@ export const deleteUserCallback = endpoint("deleteUserCallback", {
   response: z.object({ success: z.literal(true), message: z.string() }),
   errors,
   async handler(call) {
-    const { auth, active, query, request } = call;
+    const { auth, active, query } = call;
     const { enabled, requireSessionOnCallback } = auth.config.user.deleteUser;
     if (!enabled) throw fail("NOT_FOUND");
     const row = await consumeVerification(auth, ACCOUNT_DELETION, query.token);
@@ -37,7 +36,7 @@ export const deleteUserCallback = endpoint("deleteUserCallback", {
     const user: User | null = await auth.models.User.findOne({ _id: id }).lean();
     if (user === null || !(await deleteAccount(call, user))) throw fail("INVALID_TOKEN");
     if (query.callbackURL !== undefined && query.callbackURL !== "") {
-      return new Redirect(resolveRedirectURL(query.callbackURL, request.baseURL()));
+      return new Redirect(query.callbackURL);
     }
     return { success: true as const, message: "User deleted" };
   },

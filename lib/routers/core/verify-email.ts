@@ -11,7 +11,7 @@ import {
   verifyEmailErrors,
 } from "../../services/email-verification.ts";
 import { readEmailToken, startVerificationMail, type EmailToken } from "../../services/mail.ts";
-import { resolveRedirectURL, withQuery } from "../../services/redirect-url.ts";
+import { withQuery } from "../../services/redirect-url.ts";
 import { publicUser, returnAddress } from "./schemas.ts";
 
 const fail = failures(verifyEmailErrors);
@@ -29,21 +29,18 @@ export const verifyEmail = endpoint("verifyEmail", {
   response: z.object({ status: z.literal(true), user: publicUser.nullable().optional() }),
   errors: verifyEmailErrors,
   async handler(call) {
-    const { auth, request, query } = call;
+    const { auth, query } = call;
+    // run.ts has checked it; here it is sent as it is, relative or absolute.
     const callbackURL = query.callbackURL === "" ? undefined : query.callbackURL;
-    const target =
-      callbackURL === undefined ? null : resolveRedirectURL(callbackURL, request.baseURL());
     try {
       const user = await carryOut(call, query.token, callbackURL);
-      if (target !== null) return new Redirect(target);
-      return {
-        status: true as const,
-        ...(user !== undefined && { user: user && auth.views.user(user) }),
-      };
+      if (callbackURL !== undefined) return new Redirect(callbackURL);
+      const shown = user === undefined ? {} : { user: user && auth.views.user(user) };
+      return { status: true as const, ...shown };
     } catch (error) {
       const isDeclared = error instanceof AuthError && error.code in verifyEmailErrors;
-      if (target === null || !isDeclared) throw error;
-      return new Redirect(withQuery(target, { error: error.code }));
+      if (callbackURL === undefined || !isDeclared) throw error;
+      return new Redirect(withQuery(callbackURL, { error: error.code }));
     }
   },
 });
