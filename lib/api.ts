@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { Challenge, Html, Redirect, type AuthContext, type RequestInfo } from "./context.ts";
 import type { AnyEndpoint } from "./endpoint.ts";
+import { withDeadline } from "./models/deadline.ts";
 import { DEFAULT_BASE_PATH } from "./options.ts";
 import type { ApiHeaders, Plugin, ServerApi } from "./plugin.ts";
 import { createReply, run } from "./run.ts";
@@ -31,7 +32,7 @@ function serverCall(auth: AuthContext, endpoint: AnyEndpoint) {
     const reply = createReply();
     const request = requestOf(auth, endpoint, headers);
     try {
-      if (!endpoint.offline) await auth.database.ready();
+      if (!endpoint.offline && !auth.database.isReady) await withDeadline(auth.database.ready());
       const value = await run(auth, endpoint, request, { body, query, params }, reply);
       const response = plainValue(value);
       if (!returnHeaders) return response;
@@ -69,7 +70,8 @@ function plainHeaders(given: ApiHeaders | undefined): IncomingHttpHeaders {
   const entries = given instanceof Headers ? given.entries() : Object.entries(given);
   const plain: Record<string, string> = {};
   for (const [name, value] of entries) {
-    if (value !== undefined) plain[name.toLowerCase()] = [value].flat().join(", ");
+    const separator = name.toLowerCase() === "cookie" ? "; " : ", ";
+    if (value !== undefined) plain[name.toLowerCase()] = [value].flat().join(separator);
   }
   return plain;
 }

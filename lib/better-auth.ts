@@ -2,6 +2,7 @@ import type { Router } from "express";
 import { createApi } from "./api.ts";
 import type { AuthContext } from "./context.ts";
 import { signingKey } from "./crypto/signature.ts";
+import { builtInFeatures } from "./features.ts";
 import { createAdminGuard } from "./middleware/require-admin.ts";
 import {
   createGuard,
@@ -12,8 +13,6 @@ import { compileModels, type ModelName, type Models } from "./models/index.ts";
 import { readOptions, type AuthOptions, type Config } from "./options.ts";
 import type { Plugin, ServerApi } from "./plugin.ts";
 import { createRouters } from "./router.ts";
-import { core } from "./routers/core/index.ts";
-import { emailPassword } from "./routers/email-password/index.ts";
 import { createDatabaseCounters, createMemoryCounters } from "./services/counters.ts";
 import { createCookies } from "./services/cookies.ts";
 import { connectionSource, createDatabase } from "./services/database.ts";
@@ -26,8 +25,7 @@ import { createViews, type ExtraField, type ExtraFields } from "./views.ts";
 
 /** The features of an instance: those that are always there, and `plugins`. */
 type FeaturesOf<O extends AuthOptions> =
-  | typeof core
-  | typeof emailPassword
+  | (typeof builtInFeatures)[number]
   | (O["plugins"] extends readonly (infer P)[] ? Extract<P, Plugin> : never);
 
 /** What `betterAuth()` returns besides the Router itself; all usable unbound. */
@@ -73,7 +71,7 @@ export function betterAuth<const O extends AuthOptions = Record<never, never>>(
   const config = readOptions(options ?? {}, process.env);
   const log = createLog(config.logger);
   for (const warning of config.warnings) log.warn(warning);
-  const features: readonly Plugin[] = [core, emailPassword, ...config.plugins];
+  const features: readonly Plugin[] = [...builtInFeatures, ...config.plugins];
   const source = connectionSource(config.database, process.env);
   const models = compileModels({
     connection: source.connection,

@@ -36,7 +36,10 @@ export interface Database {
   ready(): Promise<void>;
   /** Whether `ready()` has succeeded. */
   readonly isReady: boolean;
-  /** Whether a unique index is missing because old duplicates prevent it; then code must look before it writes. */
+  /**
+   * Whether a unique index is missing because old duplicates prevent it, or was not looked for (`autoIndex: false`); then
+   * code must look before it writes.
+   */
   lacksIndex(collection: string, field: string): boolean;
   readonly connection: Connection;
 }
@@ -58,8 +61,8 @@ export interface Taken {
   readonly allowed: boolean;
   /** Counted in the window, this one included when it is allowed. */
   readonly count: number;
-  /** When the window ends, if nothing more is counted. */
-  readonly resetAt: Date;
+  /** Milliseconds until the window ends, if nothing more is counted. */
+  readonly resetsInMs: number;
 }
 
 /** Counts requests, guesses and mails, atomically; in this process or in the database. */
@@ -103,6 +106,7 @@ export interface CookieSettings {
   readonly attributes: CookieAttributes;
 }
 
+/** Attributes of a cookie, as they are written. */
 export interface CookieAttributes {
   readonly path?: string;
   readonly domain?: string;
@@ -155,7 +159,7 @@ export interface RequestInfo {
   /**
    * Origin and mount path under which the caller reached us, "https://app.example.com/auth".
    *
-   * @throws TypeError when `baseURL` is unset and the request has no usable `Host`
+   * @throws AuthError BAD_REQUEST (400), when `baseURL` is unset and the request has no usable `Host`
    */
   baseURL(): string;
 }

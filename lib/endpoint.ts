@@ -2,6 +2,7 @@ import type { z } from "zod";
 import type { ActiveSession, Call, Challenge, Html, Redirect } from "./context.ts";
 import type { ErrorTable } from "./errors.ts";
 
+/** Methods of endpoints; HEAD follows from GET. */
 export type Method = "GET" | "POST";
 
 /**

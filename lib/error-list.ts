@@ -4,13 +4,20 @@ import { coreErrors, type ErrorTable } from "./errors.ts";
 
 type CoreCode = keyof typeof coreErrors;
 
-/** Fields that carry a return address, with the code that an untrusted one gets. */
-const ADDRESS_CODES = {
-  callbackURL: "INVALID_CALLBACK_URL",
-  redirectTo: "INVALID_REDIRECT_URL",
-  errorCallbackURL: "INVALID_ERROR_CALLBACK_URL",
-  newUserCallbackURL: "INVALID_NEW_USER_CALLBACK_URL",
-} as const satisfies Record<string, CoreCode>;
+/** Return addresses are checked wherever they are sent, also where an endpoint has no use for them. */
+const CALLBACK_CODES: readonly CoreCode[] = [
+  "INVALID_CALLBACK_URL",
+  "INVALID_CALLBACKURL_EXPECTED_A_STRING",
+];
+const ADDRESS_CODES: readonly CoreCode[] = [
+  ...CALLBACK_CODES,
+  "INVALID_REDIRECT_URL",
+  "INVALID_REDIRECTURL_EXPECTED_A_STRING",
+  "INVALID_ERROR_CALLBACK_URL",
+  "INVALID_ERRORCALLBACKURL_EXPECTED_A_STRING",
+  "INVALID_NEW_USER_CALLBACK_URL",
+  "INVALID_NEWUSERCALLBACKURL_EXPECTED_A_STRING",
+];
 
 /**
  * Every way in which an endpoint can fail: its own codes, and the common ones that follow from its definition. OpenAPI,
@@ -28,14 +35,12 @@ export function errorsOf(endpoint: AnyEndpoint): ErrorTable {
 }
 
 function inputCodes(endpoint: AnyEndpoint): CoreCode[] {
-  const { body, query, params, methods, form } = endpoint;
+  const { body, query, params, methods, form, redirects } = endpoint;
   const codes: CoreCode[] = [];
   if ([body, query, params].some(canFail)) codes.push("VALIDATION_ERROR");
-  const fields = new Set([...fieldsOf(body), ...fieldsOf(query)]);
-  for (const [field, code] of Object.entries(ADDRESS_CODES)) {
-    if (fields.has(field)) codes.push(code);
-  }
+  if (redirects) codes.push(...CALLBACK_CODES);
   if (methods.includes("POST")) {
+    codes.push(...ADDRESS_CODES);
     codes.push("BAD_REQUEST", "PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE");
     codes.push("INVALID_ORIGIN", "MISSING_OR_NULL_ORIGIN");
   }
@@ -58,8 +63,4 @@ function canFail(schema: z.ZodType | undefined): boolean {
   return Object.values(schema.shape).some(
     (field: unknown) => !(field instanceof z.ZodOptional && field.unwrap() instanceof z.ZodUnknown),
   );
-}
-
-function fieldsOf(schema: z.ZodType | undefined): string[] {
-  return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
 }

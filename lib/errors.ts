@@ -57,6 +57,14 @@ export const coreErrors = {
     403,
     "You have been banned from this application. Please contact support if you believe this is an error.",
   ],
+  // Not in the contract's list of codes: made of the message, as Better Auth 1.4 does.
+  INVALID_CALLBACKURL_EXPECTED_A_STRING: [400, "Invalid callbackURL: expected a string"],
+  INVALID_REDIRECTURL_EXPECTED_A_STRING: [400, "Invalid redirectURL: expected a string"],
+  INVALID_ERRORCALLBACKURL_EXPECTED_A_STRING: [400, "Invalid errorCallbackURL: expected a string"],
+  INVALID_NEWUSERCALLBACKURL_EXPECTED_A_STRING: [
+    400,
+    "Invalid newUserCallbackURL: expected a string",
+  ],
   INVALID_ORIGIN: [403, "Invalid origin"],
   MISSING_OR_NULL_ORIGIN: [403, "Missing or null Origin"],
   INVALID_CALLBACK_URL: [403, "Invalid callbackURL"],

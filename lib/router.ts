@@ -1,4 +1,11 @@
-import { Router, type ErrorRequestHandler, type Request, type RequestHandler } from "express";
+import {
+  Router,
+  type ErrorRequestHandler,
+  type NextFunction,
+  type Request,
+  type RequestHandler,
+  type Response,
+} from "express";
 import type { AuthContext } from "./context.ts";
 import type { AnyEndpoint } from "./endpoint.ts";
 import { failCore } from "./errors.ts";
@@ -38,7 +45,7 @@ export function createRouters(auth: AuthContext, features: readonly Plugin[]): R
       endpoint,
       chain: chainOf(auth, endpoint, address),
     }));
-    const own = byFeature.get(id) ?? createRouter();
+    const own = byFeature.get(id) ?? createRouter().use(passOptions);
     byFeature.set(id, own);
     addRoutes(own, routes, auth.config.disabledPaths);
     addRoutes(combined, routes, auth.config.disabledPaths);
@@ -49,6 +56,12 @@ export function createRouters(auth: AuthContext, features: readonly Plugin[]): R
 
 function createRouter(): Router {
   return Router({ caseSensitive: true, strict: true, mergeParams: true });
+}
+
+/** A Router left to itself would answer OPTIONS, before the app's own routes are asked. */
+function passOptions(req: Request, _res: Response, next: NextFunction): void {
+  if (req.method === "OPTIONS") next("router");
+  else next();
 }
 
 /** limit → origin → body → database → endpoint → errors; each step only where it can matter. */

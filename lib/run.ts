@@ -93,10 +93,14 @@ async function authorize(
 
 function parseBody(endpoint: AnyEndpoint, body: unknown): unknown {
   const notAnObject = endpoint.errors[BODY_MUST_BE_AN_OBJECT];
-  if (notAnObject !== undefined && (typeof body !== "object" || Array.isArray(body))) {
+  if (notAnObject !== undefined && body !== undefined && !isRecord(body)) {
     throw new AuthError(notAnObject[0], BODY_MUST_BE_AN_OBJECT, notAnObject[1]);
   }
   return parse(endpoint.body, body ?? {}, "body");
+}
+
+function isRecord(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function parse(schema: z.ZodType | undefined, value: unknown, part: string): unknown {

@@ -15,5 +15,8 @@ export function parseMailbox(
   if (/\p{Cc}/u.test(text)) return undefined;
   const [first, ...others] = parseAddresses(text);
   if (first?.address === undefined || others.length > 0) return undefined;
-  return isAddress(first.address) ? { name: first.name, address: first.address } : undefined;
+  const { name, address } = first;
+  // The parser guesses where the text is malformed; what it found must stand there.
+  const isThere = text.trim() === address || text.trimEnd().endsWith(`<${address}>`);
+  return isThere && isAddress(address) ? { name, address } : undefined;
 }

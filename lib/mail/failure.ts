@@ -1,6 +1,8 @@
 import { oneLine } from "./layout.ts";
 import type { MailServer } from "./server-url.ts";
 
+/** Shorter ones stand in every other word. */
+const MIN_SECRET_LENGTH = 4;
 /** Longest reason kept; servers may answer at length. */
 const MAX_REASON = 300;
 
@@ -15,7 +17,7 @@ export function safeReason(
 ): string {
   const { user, pass } = auth ?? { user: "", pass: "" };
   const hidden = [user, pass, `\0${user}\0${pass}`, ...secrets]
-    .filter((secret) => secret.replaceAll("\0", "") !== "")
+    .filter((secret) => secret.length >= MIN_SECRET_LENGTH)
     .flatMap((secret) => [secret, encodeURIComponent(secret), base64(secret)])
     .toSorted((a, b) => b.length - a.length);
   const text = reason instanceof Error ? reason.message : String(reason);

@@ -37,7 +37,7 @@ export function layOut(letter: Letter, data: LayoutData): WholeMail {
 }
 
 function textOf({ paragraphs, button, notes = [] }: Letter, { appName, url }: LayoutData): string {
-  const link = button === undefined || url === undefined ? [] : [`${button}:\n${url}`];
+  const link = button === undefined || url === undefined ? [] : [`${button}\n${url}`];
   return `${[...paragraphs, ...link, ...notes].join("\n\n")}\n\n-- \n${appName}\n`;
 }
 

@@ -1,5 +1,6 @@
 import type { Mail, UserLike } from "../options.ts";
 import { isAddress } from "./address.ts";
+import { openGate } from "./gate.ts";
 import { inWords, pickLanguage } from "./language.ts";
 import { layOut, oneLine } from "./layout.ts";
 import { greetingName, lifetimeOf } from "./mail-data.ts";
@@ -53,8 +54,12 @@ interface Occasion<M extends MessageName> {
 export function smtpMailer(options: SmtpMailerOptions): SmtpMailer {
   const settings = readOptions(options);
   const transport = openTransport(settings);
+  const gate = openGate("the mailer is closed");
 
-  async function send<M extends MessageName>(message: M, occasion: Occasion<M>): Promise<void> {
+  const send = <M extends MessageName>(message: M, occasion: Occasion<M>): Promise<void> =>
+    gate.pass(() => write(message, occasion));
+
+  async function write<M extends MessageName>(message: M, occasion: Occasion<M>): Promise<void> {
     const { user, request, link, extras } = occasion;
     if (!isAddress(user.email)) throw new Error("the user has an address that cannot be mailed to");
     const language = languageOf(settings, message, request);
@@ -96,8 +101,11 @@ export function smtpMailer(options: SmtpMailerOptions): SmtpMailer {
     deleteAccountVerification: sendLink("deleteAccountVerification"),
     existingUserSignUp: ({ user }, request) =>
       send("existingUserSignUp", { user, request, extras: () => ({}) }),
-    verify: transport.verify,
-    close: transport.close,
+    verify: () => gate.pass(transport.verify),
+    async close() {
+      await gate.close();
+      transport.close();
+    },
   };
 }
 

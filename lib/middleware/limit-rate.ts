@@ -113,8 +113,8 @@ class CounterStore implements Store {
   }
 
   async increment(key: string): Promise<ClientRateLimitInfo> {
-    const { allowed, count, resetAt } = await this.#counters.take(key, this.#rule);
-    return { totalHits: allowed ? count : this.#rule.max + 1, resetTime: resetAt };
+    const { allowed, count, resetsInMs } = await this.#counters.take(key, this.#rule);
+    return { totalHits: allowed ? count : this.#rule.max + 1, resetTime: after(resetsInMs) };
   }
 
   decrement(key: string): Promise<void> {
@@ -124,4 +124,9 @@ class CounterStore implements Store {
   resetKey(key: string): Promise<void> {
     return this.#counters.clear(key);
   }
+}
+
+/** The package takes the system's time off again to fill in its headers. */
+function after(milliseconds: number): Date {
+  return new Date(Date.now() + milliseconds);
 }

@@ -1,5 +1,5 @@
 import { isUtf8 } from "node:buffer";
-import type { Request, RequestHandler, Response } from "express";
+import type { NextFunction, Request, RequestHandler } from "express";
 import express from "express";
 import { failCore } from "../errors.ts";
 
@@ -10,6 +10,8 @@ const DRAIN_MS = 500;
 
 const JSON_TYPE = "application/json";
 const FORM_TYPE = "application/x-www-form-urlencoded";
+/** JSON is UTF-8 (RFC 8259 §8.1); another name would let a body pass a filter that reads it differently. */
+const OTHER_CHARSET = /;\s*charset\s*=\s*(?!"?utf-8"?\s*(?:;|$))/i;
 
 /**
  * Reads the body: JSON, for some endpoints also a form. An earlier `express.json()` of the app has the same effect.
@@ -27,8 +29,10 @@ export function parseBody({ form }: { readonly form: boolean }): RequestHandler 
     verify,
   });
 
-  return function parseBodyMiddleware(req, res, next) {
-    const type = req.is(accepted);
+  return function parseBodyMiddleware(req, res, done) {
+    const next = onlyOnce(done);
+    const isEmpty = Number(req.headers["content-length"]) === 0;
+    const type = isEmpty ? null : req.is(accepted);
     if (type === null || req.method === "GET" || req.method === "HEAD") {
       next();
       return;
@@ -37,9 +41,11 @@ export function parseBody({ form }: { readonly form: boolean }): RequestHandler 
       drain(req);
       throw failCore("PAYLOAD_TOO_LARGE");
     }
-    if (type === false) throw failCore("UNSUPPORTED_MEDIA_TYPE");
+    if (type === false || OTHER_CHARSET.test(req.headers["content-type"] ?? "")) {
+      throw failCore("UNSUPPORTED_MEDIA_TYPE");
+    }
     const parse = type === JSON_TYPE ? json : urlencoded;
-    if (req.headers["content-length"] === undefined) limitStream(req, res, next);
+    if (req.headers["content-length"] === undefined) limitStream(req, next);
     parse(req, res, next);
   };
 }
@@ -48,12 +54,22 @@ function verify(_req: unknown, _res: unknown, body: Buffer): void {
   if (!isUtf8(body)) throw failCore("BAD_REQUEST", { message: "Request body is not valid UTF-8" });
 }
 
+/** A chunked body that is too long is reported by the counter, and at its end by the parser again. */
+function onlyOnce(next: NextFunction): (error?: unknown) => void {
+  let isCalled = false;
+  return function nextOnce(error) {
+    if (isCalled) return;
+    isCalled = true;
+    next(error);
+  };
+}
+
 /** The parser would read a chunked body to its end before it refuses it. */
-function limitStream(req: Request, res: Response, next: (error: unknown) => void): void {
+function limitStream(req: Request, next: (error: unknown) => void): void {
   let bytes = 0;
   const count = (chunk: Buffer) => {
     bytes += chunk.length;
-    if (bytes <= BODY_LIMIT || res.headersSent) return;
+    if (bytes <= BODY_LIMIT) return;
     req.off("data", count);
     drain(req);
     next(failCore("PAYLOAD_TOO_LARGE"));

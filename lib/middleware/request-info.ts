@@ -1,6 +1,7 @@
 import { BlockList, isIP } from "node:net";
 import type { Request } from "express";
 import type { RequestInfo } from "../context.ts";
+import { failCore } from "../errors.ts";
 import type { Config } from "../options.ts";
 
 /** What endpoints and services may know of an Express request. */
@@ -8,7 +9,7 @@ export function requestInfo(config: Config, req: Request, ip: string): RequestIn
   return {
     method: req.method,
     headers: req.headers,
-    ip: config.advanced.ipAddress.disableIpTracking ? "" : ip,
+    ip,
     path: req.url,
     baseURL: () => baseURL(config, req),
   };
@@ -18,8 +19,14 @@ export function requestInfo(config: Config, req: Request, ip: string): RequestIn
 function baseURL(config: Config, req: Request): string {
   const path = config.basePath ?? req.baseUrl;
   if (config.baseURL !== undefined) return config.baseURL + path;
-  const { origin } = new URL(`${req.protocol}://${req.get("host") ?? ""}`);
-  return origin + path;
+  return ownOrigin(req) + path;
+}
+
+/** As the client sees it: follows `trust proxy`. */
+function ownOrigin({ protocol, host }: { readonly protocol: string; readonly host?: string }) {
+  const url = `${protocol}://${host ?? ""}`;
+  if (/^https?$/.test(protocol) && URL.canParse(url)) return new URL(url).origin;
+  throw failCore("BAD_REQUEST", { message: "Invalid Host header" });
 }
 
 /**
@@ -29,8 +36,9 @@ function baseURL(config: Config, req: Request): string {
  * @throws TypeError when a trusted proxy is no address and no CIDR range
  */
 export function clientAddress({ advanced }: Config): (req: Request) => string {
-  const { ipAddressHeaders, trustedProxies } = advanced.ipAddress;
+  const { ipAddressHeaders, trustedProxies, disableIpTracking } = advanced.ipAddress;
   const headers = ipAddressHeaders.length > 0 ? ipAddressHeaders : ["x-forwarded-for"];
+  if (disableIpTracking) return () => "";
   if (ipAddressHeaders.length === 0 && trustedProxies.length === 0) return expressAddress;
   const proxies = blockList(trustedProxies);
 
@@ -71,11 +79,11 @@ function firstUntrusted(chain: readonly string[], proxies: BlockList): string | 
 function blockList(ranges: readonly string[]): BlockList {
   const list = new BlockList();
   for (const range of ranges) {
-    const [address = "", prefix] = range.split("/");
+    const [, address = range, prefix] = /^([^/]*)\/(.*)$/s.exec(range) ?? [];
     const type = isIP(address) === 6 ? "ipv6" : "ipv4";
     try {
       if (prefix === undefined) list.addAddress(address, type);
-      else list.addSubnet(address, Number(prefix), type);
+      else list.addSubnet(address, /^\d+$/.test(prefix) ? Number(prefix) : NaN, type);
     } catch (cause) {
       const message = `advanced.ipAddress.trustedProxies: ${range} is no address and no CIDR range`;
       throw new TypeError(message, { cause });

@@ -26,6 +26,7 @@ export interface Account {
   updatedAt: Date;
 }
 
+/** Fields and indexes of accounts: ways in which users prove who they are. */
 export const accountSchema = new Schema<Account>({
   _id: { type: Schema.Types.Mixed, required: true },
   accountId: { type: String, required: true },

@@ -24,6 +24,7 @@ export interface Session {
   impersonatedBy?: string | null;
 }
 
+/** Fields and indexes of sessions. */
 export const sessionSchema = new Schema<Session>({
   _id: { type: Schema.Types.Mixed, required: true },
   token: { type: String, required: true },

@@ -27,6 +27,7 @@ export interface User {
   banExpires?: Date | null;
 }
 
+/** Fields and indexes of users. */
 export const userSchema = new Schema<User>({
   _id: { type: Schema.Types.Mixed, required: true },
   name: { type: String, default: "" },

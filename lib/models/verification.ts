@@ -12,6 +12,7 @@ export interface Verification {
   updatedAt: Date;
 }
 
+/** Fields and indexes of short-lived proofs. */
 export const verificationSchema = new Schema<Verification>({
   _id: { type: Schema.Types.Mixed, required: true },
   identifier: { type: String, required: true },

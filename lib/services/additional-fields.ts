@@ -24,6 +24,8 @@ export const CLOSED_USER_FIELDS = [
 /** Characters of a text, and entries of a list, at most. */
 const MAX_TEXT = 10_000;
 const MAX_ENTRIES = 1000;
+/** Levels of objects and lists in a JSON value; MongoDB guarantees 100 for a whole document. */
+const MAX_LEVELS = 50;
 
 type Input = Readonly<Record<string, unknown>>;
 
@@ -69,8 +71,21 @@ function refuseInput(name: string, field: Field, given: unknown, action: string)
   if (!hasDefault && isTruthy(given)) throw notAllowed(name);
 }
 
-function initial(name: string, { defaultValue, required, input }: Field): unknown {
-  const value = isMaker(defaultValue) ? defaultValue() : defaultValue;
+/** Defaults for a record that is made without any input, by their names in the database. */
+export function defaultsOf(fields: Fields): Record<string, unknown> {
+  const values = Object.entries(fields).map(
+    ([name, field]) => [field.fieldName ?? name, defaultOf(field)] as const,
+  );
+  return Object.fromEntries(values.filter(([, value]) => value !== undefined));
+}
+
+function defaultOf({ defaultValue }: Field): unknown {
+  return isMaker(defaultValue) ? defaultValue() : defaultValue;
+}
+
+function initial(name: string, field: Field): unknown {
+  const { required, input } = field;
+  const value = defaultOf(field);
   if (value === undefined && required && input) throw missing(name);
   return value;
 }
@@ -111,7 +126,7 @@ function typed(type: Field["type"], value: unknown): unknown {
     case "number[]":
       return isListOf(value, isNumber) ? value : undefined;
     case "json":
-      return value;
+      return isStorable(value) ? value : undefined;
   }
 }
 
@@ -125,6 +140,18 @@ function isNumber(value: unknown): value is number {
 
 function isListOf(value: unknown, isEntry: (entry: unknown) => boolean): boolean {
   return Array.isArray(value) && value.length <= MAX_ENTRIES && value.every(isEntry);
+}
+
+/** Whether the database takes it as it is: not too deep, and no key that BSON or the driver reads in its own way. */
+function isStorable(value: unknown, levels = MAX_LEVELS): boolean {
+  if (!isObject(value)) return true;
+  const isOrdinary = (key: string) => !/^(?:_bsontype|__proto__)$|\0/.test(key);
+  return (
+    levels > 0 &&
+    Object.entries(value).every(
+      ([key, member]) => isOrdinary(key) && isStorable(member, levels - 1),
+    )
+  );
 }
 
 function asDate(value: unknown): Date | undefined {

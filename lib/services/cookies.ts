@@ -106,6 +106,8 @@ export function clearOtherSessionNames(cookies: Cookies, request: RequestInfo, r
   const sent = readCookies(request.headers);
   for (const name of cookies.sessionNames) {
     if (name === cookies.sessionToken.name || !sent.has(name)) continue;
-    clearCookie(reply, { name, attributes: cookies.sessionToken.attributes });
+    // Browsers refuse a cookie of this prefix without Secure, also when it is to expire.
+    const secure = name.startsWith(SECURE_PREFIX) ? { secure: true } : {};
+    clearCookie(reply, { name, attributes: { ...cookies.sessionToken.attributes, ...secure } });
   }
 }

@@ -25,10 +25,10 @@ function judge(
   const isOpen = known != null && nowMs - known.lastRequest <= windowMs;
   const count = isOpen ? known.count : 0;
   if (count >= max) {
-    const resetAt = new Date((known?.lastRequest ?? nowMs) + windowMs);
-    return { allowed: false, count, resetAt };
+    const resetsInMs = (known?.lastRequest ?? nowMs) + windowMs - nowMs;
+    return { allowed: false, count, resetsInMs };
   }
-  return { allowed: true, count: count + 1, resetAt: new Date(nowMs + windowMs) };
+  return { allowed: true, count: count + 1, resetsInMs: windowMs };
 }
 
 /** Counts in this process. */

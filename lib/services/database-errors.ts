@@ -49,6 +49,14 @@ function hasUnavailableCode(error: InstanceType<typeof MongoServerError>): boole
   );
 }
 
+/** Code of the server for a row that the validator of a collection does not accept. */
+const INVALID_ROW = 121;
+
+/** Whether the database refused a row for what it holds: a unique index, or a validator of the collection. */
+export function isRefusal(error: unknown): boolean {
+  return isDuplicateKey(error) || (error instanceof MongoServerError && error.code === INVALID_ROW);
+}
+
 /**
  * Whether a unique index refused a write.
  *

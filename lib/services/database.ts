@@ -13,6 +13,8 @@ const APP_CONNECTION_MS = 10_000;
 const NO_DATABASE =
   "betterAuth(): no database. Pass `database` (a MongoDB URI or a Mongoose connection), set MONGODB_URI, " +
   "or call mongoose.connect()";
+const NOT_CONNECTED = "betterAuth(): the app's Mongoose connection is not connected";
+const CLOSED = "betterAuth(): closed";
 
 /** Where the instance's data is. */
 export interface ConnectionSource {
@@ -42,10 +44,16 @@ function ownConnection(uri: string): ConnectionSource {
   return {
     connection,
     async open() {
+      if (hasOpened(connection)) return;
       await connection.openUri(uri, { serverSelectionTimeoutMS: SERVER_SELECTION_MS });
     },
-    close: () => connection.close(),
+    close: () => connection.destroy(),
   };
+}
+
+/** Once it was open, the driver finds a lost server by itself; opening it again would leave the old client behind. */
+function hasOpened(connection: Connection): boolean {
+  return connection.db !== undefined;
 }
 
 function appConnection(given: Connection | undefined): ConnectionSource {
@@ -53,15 +61,17 @@ function appConnection(given: Connection | undefined): ConnectionSource {
   return {
     connection,
     async open() {
-      if (connection.readyState === mongoose.ConnectionStates.connected) return;
+      if (hasOpened(connection)) return;
+      let heed = (): void => undefined;
       const opened = new Promise<void>((resolve) => {
-        connection.once("connected", () => {
-          resolve();
-        });
+        heed = resolve;
+        connection.once("open", heed);
       });
       await withDeadline(opened, APP_CONNECTION_MS).catch(() => {
+        connection.off("open", heed);
         const idle = connection.readyState === mongoose.ConnectionStates.disconnected;
-        throw new DatabaseUnavailable(idle && given === undefined ? NO_DATABASE : "not connected");
+        const isMissing = idle && given === undefined;
+        throw new DatabaseUnavailable(isMissing ? NO_DATABASE : NOT_CONNECTED);
       });
     },
     close: () => Promise.resolve(),
@@ -91,10 +101,12 @@ export function createDatabase(options: DatabaseOptions): IndexedDatabase {
   const { source, models, modelNames, autoIndex, log } = options;
   let preparing: Promise<void> | undefined;
   let isReady = false;
+  let isClosed = false;
   let transactions = false;
-  let failures: readonly IndexFailure[] = [];
+  /** Undefined while the indexes have not been looked at. */
+  let failures: readonly IndexFailure[] | undefined;
 
-  async function ensureIndexes(): Promise<IndexReport> {
+  async function build(): Promise<IndexReport> {
     const report = await buildIndexes(modelNames.map((name) => models[name]));
     failures = report.failed;
     for (const failure of failures) log.warn(describeFailure(failure));
@@ -102,10 +114,13 @@ export function createDatabase(options: DatabaseOptions): IndexedDatabase {
   }
 
   async function prepare(): Promise<void> {
+    if (isClosed) throw new DatabaseUnavailable(CLOSED);
     await source.open();
-    const hello = await source.connection.db?.admin().command({ hello: 1 });
-    transactions = hello?.["setName"] !== undefined || hello?.["msg"] === "isdbgrid";
-    if (autoIndex) await ensureIndexes();
+    const { db } = source.connection;
+    if (db === undefined) throw new DatabaseUnavailable(NOT_CONNECTED);
+    const hello = await withDeadline(db.admin().command({ hello: 1 }));
+    transactions = hello["setName"] !== undefined || hello["msg"] === "isdbgrid";
+    if (autoIndex) await build();
     isReady = true;
   }
 
@@ -129,11 +144,17 @@ export function createDatabase(options: DatabaseOptions): IndexedDatabase {
       return isReady;
     },
     lacksIndex: (collection, field) =>
+      failures === undefined ||
       failures.some((failure) => failure.collection === collection && failure.fields[0] === field),
     ready,
-    ensureIndexes,
+    async ensureIndexes() {
+      await ready();
+      return build();
+    },
     async close() {
-      await preparing?.catch(() => undefined);
+      isClosed = true;
+      // Indexes may take long, and a silent server is never done: then they are cut off.
+      if (preparing !== undefined) await withDeadline(preparing).catch(() => undefined);
       await source.close();
     },
   };

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { AuthContext, Call } from "../context.ts";
 import { hmacBase64url, sign, unsign } from "../crypto/signature.ts";
 import { randomToken } from "../crypto/token.ts";
-import { failCore } from "../errors.ts";
+import { failCore, type AuthError } from "../errors.ts";
 import { readCookies, setCookie } from "./cookies.ts";
 
 /** Failures in a window that are answered at once; each further one waits a little longer. */
@@ -39,8 +39,8 @@ export async function guardGuesses<T>(
   const key = device.accounts.includes(mark) ? `guess|${mark}|${device.id}` : `guess|${mark}`;
   const rule = { max: account.maxFailures, window: account.window };
   // Counted before the check: of many guesses at once, none may slip through while others are being checked.
-  const { allowed, count, resetAt } = await auth.counters.take(key, rule);
-  if (!allowed) throw tooMany(auth, resetAt);
+  const { allowed, count, resetsInMs } = await auth.counters.take(key, rule);
+  if (!allowed) throw tooMany(resetsInMs);
   const found = await check().catch(async (error: unknown) => {
     await auth.counters.giveBack(key);
     throw error;
@@ -75,9 +75,9 @@ function delayOf(failures: number): number {
   return Math.min(MAX_DELAY_MS, Math.max(0, failures - FREE_FAILURES) * DELAY_STEP_MS);
 }
 
-function tooMany({ now }: AuthContext, resetAt: Date) {
-  const seconds = Math.max(1, Math.ceil((resetAt.getTime() - now().getTime()) / 1000));
-  const headers = { "Retry-After": String(seconds), "X-Retry-After": String(seconds) };
+function tooMany(resetsInMs: number): AuthError {
+  const seconds = String(Math.max(1, Math.ceil(resetsInMs / 1000)));
+  const headers = { "Retry-After": seconds, "X-Retry-After": seconds };
   return failCore("TOO_MANY_REQUESTS", { headers });
 }
 

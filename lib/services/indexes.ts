@@ -79,7 +79,8 @@ async function buildTogether(model: IndexedModel): Promise<Attempt[]> {
   try {
     await model.collection.createIndexes(indexes.map(({ key, options }) => ({ key, ...options })));
     return indexes.map(done);
-  } catch {
+  } catch (error) {
+    if (isUnavailable(error)) throw error;
     const attempts: Attempt[] = [];
     for (const index of indexes) attempts.push(await buildOne(model, index));
     return attempts;

@@ -29,7 +29,7 @@ export function createOrigins(config: Config): Origins {
       return (await trustedFor(request)).some((trusted) => trusted.matchesOrigin(origin));
     },
     async checkRedirect(address, request) {
-      const trusted = await trustedFor(request);
+      const trusted = address.startsWith("/") ? [] : await trustedFor(request);
       return checkRedirectURL(address, {
         matchesOrigin: (origin) => trusted.some((one) => one.matchesOrigin(origin)),
         matchesUrl: (url) => trusted.some((one) => one.matchesUrl(url)),

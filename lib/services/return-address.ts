@@ -1,31 +1,26 @@
 import type { AuthContext, RequestInfo } from "../context.ts";
-import { AuthError, failCore, type coreErrors } from "../errors.ts";
+import { failCore } from "../errors.ts";
 
 /** Fields that carry an address to which a browser may be sent; contract README §5 "URL fields". */
 const FIELDS = [
-  { source: "body", field: "callbackURL", label: "callbackURL", code: "INVALID_CALLBACK_URL" },
-  { source: "query", field: "callbackURL", label: "callbackURL", code: "INVALID_CALLBACK_URL" },
-  { source: "query", field: "currentURL", label: "callbackURL", code: "INVALID_CALLBACK_URL" },
-  { source: "body", field: "redirectTo", label: "redirectURL", code: "INVALID_REDIRECT_URL" },
-  { source: "body", field: "redirctTo", label: "redirectURL", code: "INVALID_REDIRECT_URL" },
+  { source: "body", field: "callbackURL", code: "INVALID_CALLBACK_URL", label: "CALLBACKURL" },
+  { source: "query", field: "callbackURL", code: "INVALID_CALLBACK_URL", label: "CALLBACKURL" },
+  { source: "query", field: "currentURL", code: "INVALID_CALLBACK_URL", label: "CALLBACKURL" },
+  { source: "body", field: "redirectTo", code: "INVALID_REDIRECT_URL", label: "REDIRECTURL" },
+  { source: "body", field: "redirctTo", code: "INVALID_REDIRECT_URL", label: "REDIRECTURL" },
   {
     source: "body",
     field: "errorCallbackURL",
-    label: "errorCallbackURL",
     code: "INVALID_ERROR_CALLBACK_URL",
+    label: "ERRORCALLBACKURL",
   },
   {
     source: "body",
     field: "newUserCallbackURL",
-    label: "newUserCallbackURL",
     code: "INVALID_NEW_USER_CALLBACK_URL",
+    label: "NEWUSERCALLBACKURL",
   },
-] as const satisfies readonly {
-  source: "body" | "query";
-  field: string;
-  label: string;
-  code: keyof typeof coreErrors;
-}[];
+] as const;
 
 type Input = Readonly<Record<string, unknown>>;
 
@@ -46,17 +41,12 @@ export async function checkReturnAddresses(
     if (!isRecord(record) || !Object.hasOwn(record, field)) continue;
     const address = record[field];
     if (address === undefined || address === null || address === "") continue;
-    if (typeof address !== "string") throw notText(label);
+    if (typeof address !== "string") throw failCore(`INVALID_${label}_EXPECTED_A_STRING`);
     const safe = await auth.origins.checkRedirect(address, request);
     if (safe === null) throw failCore(code);
     checked[source] = { ...record, [field]: safe };
   }
   return checked;
-}
-
-function notText(label: string): AuthError {
-  const code = `INVALID_${label.toUpperCase()}_EXPECTED_A_STRING`;
-  return new AuthError(400, code, `Invalid ${label}: expected a string`);
 }
 
 function isRecord(value: unknown): value is Input {

@@ -15,8 +15,9 @@ import { createId, parseId, referenceForms, type Id } from "../models/id.ts";
 import type { Session } from "../models/session.ts";
 import type { User } from "../models/user.ts";
 import { sessionHandle } from "../views.ts";
+import { defaultsOf } from "./additional-fields.ts";
 import { clearCookie, clearOtherSessionNames, readCookies, setCookie } from "./cookies.ts";
-import { isUnavailable } from "./database-errors.ts";
+import { isRefusal, isUnavailable } from "./database-errors.ts";
 import { after, anyOf, noneOf } from "./filter.ts";
 import { storedForms } from "./session-lookup.ts";
 import { endsWithBrowser, presentedTokens } from "./session-token.ts";
@@ -71,10 +72,16 @@ export async function findActive(
   request: RequestInfo,
   reply: Reply,
 ): Promise<ActiveSession | null> {
-  const { active, banned } = await lookUpSession(auth, request);
+  const deferred = defersWrites(auth, request);
+  const { active, banned } = await lookUpSession(auth, request, { keepExpired: deferred });
   if (banned) throw failCore("BANNED_USER");
-  if (active === null || !isRenewalDue(auth, active)) return active;
+  if (active === null || deferred || !isRenewalDue(auth, active)) return active;
   return renew(auth, active, request, reply);
+}
+
+/** With `session.deferSessionRefresh`, reading requests neither renew nor delete sessions. */
+export function defersWrites({ config }: AuthContext, { method }: RequestInfo): boolean {
+  return config.session.deferSessionRefresh && (method === "GET" || method === "HEAD");
 }
 
 /** Whether a ban stands at this instant. */
@@ -95,9 +102,12 @@ function isPersistent(
   request: RequestInfo,
   session: Readonly<Session>,
 ): boolean {
-  const length = session.expiresAt.getTime() - session.createdAt.getTime();
+  const { expiresAt, createdAt, updatedAt } = session;
+  const length = (expiresAt.getTime() - createdAt.getTime()) / 1000;
   const { expiresIn } = auth.config.session;
-  if (expiresIn > UNREMEMBERED_EXPIRES_IN && length <= UNREMEMBERED_EXPIRES_IN * 1000) return false;
+  if (expiresIn > UNREMEMBERED_EXPIRES_IN && length <= UNREMEMBERED_EXPIRES_IN) return false;
+  const isAsMade = updatedAt.getTime() === createdAt.getTime();
+  if (expiresIn < length && length === UNREMEMBERED_EXPIRES_IN && isAsMade) return false;
   return !endsWithBrowser(auth, request);
 }
 
@@ -129,6 +139,11 @@ export async function renew(
   return { ...active, session: { ...active.session, expiresAt, updatedAt } };
 }
 
+/** The database refused the row of a new session (a validator or an index of the app's). */
+export class SessionRefused extends Error {
+  override readonly name = "SessionRefused";
+}
+
 /** How a session is to be made. */
 export interface SignInOptions {
   /** Whether it outlives the browser; false: 24 hours, no `Max-Age`. */
@@ -141,6 +156,7 @@ export interface SignInOptions {
  *
  * @returns a Challenge when a feature wants another proof first
  * @throws AuthError BANNED_USER (403)
+ * @throws SessionRefused
  */
 export async function signIn(
   call: Call,
@@ -160,6 +176,7 @@ export async function signIn(
  * Stores a new session; sets no cookie.
  *
  * @throws AuthError BANNED_USER (403)
+ * @throws SessionRefused
  */
 export async function createSession(
   call: Call,
@@ -172,6 +189,7 @@ export async function createSession(
   const token = randomToken(TOKEN_LENGTH);
   const life = persistent ? auth.config.session.expiresIn : UNREMEMBERED_EXPIRES_IN;
   const session: Session = {
+    ...defaultsOf(auth.config.session.additionalFields),
     _id: createId(),
     token: auth.config.advanced.compatibility === "better-auth" ? token : hashToken(token),
     userId: user._id,
@@ -184,7 +202,9 @@ export async function createSession(
   for (const hooks of auth.hooks) {
     Object.assign(session, await hooks.beforeSessionCreate?.(call, user));
   }
-  await insert(auth.models.Session, session, transaction);
+  await insert(auth.models.Session, session, transaction).catch((cause: unknown) => {
+    throw isRefusal(cause) ? new SessionRefused("a session was refused", { cause }) : cause;
+  });
   return { session, user, token, persistent };
 }
 
@@ -218,12 +238,19 @@ export function clearSessionCookies(auth: AuthContext, request: RequestInfo, rep
   reply.headers.delete("set-auth-token");
 }
 
-/** The live sessions of a user, newest first, at most 100. */
-export async function listSessions({ models, now }: AuthContext, userId: Id): Promise<Session[]> {
-  return models.Session.find({ userId: anyOf(referenceForms(userId)), expiresAt: after(now()) })
+/** The live sessions of the caller, newest first, at most 100; their own is always among them. */
+export async function listSessions(
+  { models, now }: AuthContext,
+  { session, user }: ActiveSession,
+): Promise<Session[]> {
+  const userId = anyOf(referenceForms(user._id));
+  const newest = await models.Session.find({ userId, expiresAt: after(now()) })
     .sort({ createdAt: -1 })
     .limit(LIST_LIMIT)
     .lean();
+  if (newest.length < LIST_LIMIT) return newest;
+  const isListed = newest.some(({ _id }) => String(_id) === String(session._id));
+  return isListed ? newest : [...newest.slice(0, LIST_LIMIT - 1), session];
 }
 
 /**

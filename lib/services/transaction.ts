@@ -14,7 +14,8 @@ export async function inTransaction<T>(
   work: (transaction: ClientSession | undefined) => Promise<T>,
 ): Promise<T> {
   if (!database.transactions) return work(undefined);
-  const session = await withDeadline(database.connection.startSession());
+  // Not Mongoose's own: that one waits for its buffer, which a reconnection does not empty.
+  const session = database.connection.getClient().startSession();
   const giveUpAt = performance.now() + OPERATION_DEADLINE_MS;
   const run = session.withTransaction(async () => {
     const result = await work(session);
@@ -22,7 +23,10 @@ export async function inTransaction<T>(
     return result;
   });
   return withDeadline(run).finally(() => {
-    void run.catch(() => undefined).then(() => session.endSession());
+    run
+      .catch(() => undefined)
+      .then(() => session.endSession())
+      .catch(() => undefined);
   });
 }
 

@@ -3,7 +3,7 @@ import type { Account } from "../models/account.ts";
 import { createId, formatId, referenceForms, type Id } from "../models/id.ts";
 import type { User } from "../models/user.ts";
 import { credentialAccount } from "./credential.ts";
-import { isDuplicateKey } from "./database-errors.ts";
+import { isDuplicateKey, isUnavailable } from "./database-errors.ts";
 import { anyOf } from "./filter.ts";
 import { createSession } from "./session.ts";
 import { inTransaction, insert } from "./transaction.ts";
@@ -40,19 +40,20 @@ export async function signUpWithPassword(
   const user = await newUser(call, fields);
   const account = credentialAccount(user._id, passwordHash, user.createdAt);
   if (await isTakenWithoutIndex(call, user.email)) return null;
+  let active: ActiveSession | null;
   try {
-    const active = await inTransaction(auth, async (transaction) => {
+    active = await inTransaction(auth, async (transaction) => {
       await insert(auth.models.Account, account, transaction);
       await insert(auth.models.User, user, transaction);
       return session === null ? null : createSession(call, user, { ...session, transaction });
     });
-    for (const hooks of auth.hooks) await hooks.afterUserCreate?.(call, user);
-    return { user, active };
   } catch (error) {
-    if (!auth.database.transactions) await removeOrphan(call, account);
+    if (!auth.database.transactions && !isUnavailable(error)) await takeBack(call, account);
     if (isDuplicateKey(error, "email")) return null;
     throw error;
   }
+  for (const hooks of auth.hooks) await hooks.afterUserCreate?.(call, user);
+  return { user, active };
 }
 
 /** A user with the features' additions, not yet stored. */
@@ -126,7 +127,16 @@ async function isTakenWithoutIndex({ auth }: Call, email: string): Promise<boole
   return (await User.exists({ email })) !== null;
 }
 
-async function removeOrphan({ auth }: Call, account: Account): Promise<void> {
-  const owner = await auth.models.User.exists({ _id: account.userId });
-  if (owner === null) await auth.models.Account.deleteOne({ _id: account._id });
+/**
+ * Removes what a refused sign-up has stored on a standalone server, the user first. Not for a write of unknown outcome:
+ * it may still arrive, and must then find its account.
+ */
+async function takeBack({ auth }: Call, account: Account): Promise<void> {
+  const { User, Account } = auth.models;
+  try {
+    await User.deleteOne({ _id: account.userId });
+    await Account.deleteOne({ _id: account._id });
+  } catch (error) {
+    auth.log.error("a refused sign-up could not be taken back", error);
+  }
 }

@@ -1,12 +1,12 @@
 import { subscribe } from "node:diagnostics_channel";
 import assert from "node:assert/strict";
 import { errorsOf } from "../../lib/error-list.ts";
+import { builtInFeatures } from "../../lib/features.ts";
+import type { Plugin } from "../../lib/plugin.ts";
 import { OUTCOME_CHANNEL, type Outcome } from "../../lib/index.ts";
-import { core } from "../../lib/routers/core/index.ts";
-import { emailPassword } from "../../lib/routers/email-password/index.ts";
 
 /** Every feature of the package. */
-export const allFeatures = [core, emailPassword] as const;
+export const allFeatures: readonly Plugin[] = builtInFeatures;
 
 const observed = new Map<string, Set<string>>();
 

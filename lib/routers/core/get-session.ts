@@ -1,7 +1,14 @@
 import { z } from "zod";
 import { endpoint } from "../../endpoint.ts";
-import { failures } from "../../errors.ts";
-import { clearSessionCookies, isRenewalDue, lookUpSession, renew } from "../../services/session.ts";
+import { AuthError, failures } from "../../errors.ts";
+import { isUnavailable } from "../../services/database-errors.ts";
+import {
+  clearSessionCookies,
+  defersWrites,
+  isRenewalDue,
+  lookUpSession,
+  renew,
+} from "../../services/session.ts";
 import { flag, publicSession, publicUser } from "./schemas.ts";
 
 const errors = {
@@ -29,15 +36,17 @@ export const getSession = endpoint("getSession", {
   errors,
   async handler({ auth, request, reply, query }) {
     reply.headers.set("pragma", "no-cache");
-    const deferred = auth.config.session.deferSessionRefresh && request.method !== "POST";
-    const found = await lookUpSession(auth, request, { keepExpired: deferred });
+    const deferred = defersWrites(auth, request);
+    const found = await lookUpSession(auth, request, { keepExpired: deferred }).catch(refused);
     if (found.active === null) {
       if (found.presented && !found.banned) clearSessionCookies(auth, request, reply);
       return null;
     }
     const due = query.disableRefresh !== true && isRenewalDue(auth, found.active);
     const active =
-      due && !deferred ? await renew(auth, found.active, request, reply) : found.active;
+      due && !deferred
+        ? await renew(auth, found.active, request, reply).catch(refused)
+        : found.active;
     if (active === null) {
       clearSessionCookies(auth, request, reply);
       throw fail("FAILED_TO_GET_SESSION");
@@ -49,3 +58,9 @@ export const getSession = endpoint("getSession", {
     };
   },
 });
+
+/** The contract gives this endpoint a 500 of its own; an unreachable database stays a 503. */
+function refused(cause: unknown): never {
+  if (cause instanceof AuthError || isUnavailable(cause)) throw cause;
+  throw new AuthError(500, "FAILED_TO_GET_SESSION", errors.FAILED_TO_GET_SESSION[1], { cause });
+}

@@ -9,18 +9,19 @@ export const revokeSessionEndpoint = endpoint("revokeSession", {
   summary: "End one session of the caller",
   access: "session!",
   credentials: true,
-  body: z.union(
-    [
-      z.object({
-        token: z.string().describe("A session token, or a handle session_<id> of the list"),
-      }),
-      z.object({ id: z.string().describe("The id of a session") }),
-    ],
-    { error: "token or id of a session is required" },
-  ),
+  body: z
+    .object({
+      token: z.string().optional().describe("A session token, or a handle session_<id> of a list"),
+      id: z.string().optional().describe("The id of a session; token wins"),
+    })
+    .refine(({ token, id }) => (token ?? id) !== undefined, {
+      path: ["token"],
+      error: "token or id of a session is required",
+    }),
   response: done,
   async handler({ auth, active, body }) {
-    await revokeSession(auth, active.user._id, body);
+    const { token, id = "" } = body;
+    await revokeSession(auth, active.user._id, token === undefined ? { id } : { token });
     return { status: true as const };
   },
 });

@@ -2,19 +2,19 @@ import { z } from "zod";
 import type { PublicSession, PublicUser } from "../../views.ts";
 
 /** Address characters before the last "@": letters, digits and `_ ' + - .`, no dot first, last or doubled. */
-const LOCAL_PART = /^[a-z0-9_'+-]+(?:\.[a-z0-9_'+-]+)*$/;
+const LOCAL_PART = /^[A-Za-z0-9_'+-]+(?:\.[A-Za-z0-9_'+-]+)*$/;
 /** At least two labels of letters, digits and inner hyphens, the last one of letters. */
-const DOMAIN = /^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$/;
+const DOMAIN = /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}$/;
 const MAX_EMAIL_LENGTH = 254;
 const MAX_LOCAL_LENGTH = 64;
 
 /** E-mail address, lower-cased; ASCII, nothing trimmed (contract email-password.md). */
 export const emailAddress = z
   .string()
-  .toLowerCase()
-  .refine(isEmailAddress, { error: "Invalid email address" });
+  .refine(isEmailAddress, { error: "Invalid email address" })
+  .toLowerCase();
 
-/** Whether a lower-case text is an address that sign-up takes. */
+/** Whether a text, in any letter case, is an address that sign-up takes. */
 export function isEmailAddress(text: string): boolean {
   const at = text.lastIndexOf("@");
   const local = text.slice(0, at);
@@ -42,8 +42,8 @@ export const imageAddress = z
   .refine(isImageAddress, { error: "Must be a path, an http(s) URL or a data:image URL" });
 
 function isImageAddress(text: string): boolean {
-  // The URL parser drops these silently.
-  if (/[\u0000-\u001f\u007f\\]/.test(text)) return false;
+  // The URL parser drops these, or reads them as something else.
+  if (/[\u0000-\u001f\u007f\\]|^ | $/.test(text)) return false;
   if (DATA_IMAGE.test(text)) return true;
   if (/^https?:\/\//i.test(text)) return URL.canParse(text);
   return !/^[a-z][a-z0-9+.-]*:/i.test(text) && !text.startsWith("//");

@@ -7,7 +7,7 @@ import { startVerificationMail } from "../../services/mail.ts";
 import { mayMail } from "../../services/mailbox-limit.ts";
 import type { User } from "../../models/user.ts";
 import { findUserByPassword } from "../../services/password.ts";
-import { signIn } from "../../services/session.ts";
+import { SessionRefused, signIn } from "../../services/session.ts";
 import { flag, isEmailAddress, publicSession, publicUser, returnAddress } from "../core/schemas.ts";
 
 const errors = {
@@ -16,6 +16,7 @@ const errors = {
   INVALID_EMAIL_OR_PASSWORD: [401, "Invalid email or password"],
   EMAIL_NOT_VERIFIED: [403, "Email not verified"],
   BANNED_USER: coreErrors.BANNED_USER,
+  FAILED_TO_CREATE_SESSION: [401, "Failed to create session"],
 } as const;
 const fail = failures(errors);
 
@@ -45,8 +46,8 @@ export const signInEmail = endpoint("signInEmail", {
     const { auth, body, reply } = call;
     const { enabled, requireEmailVerification } = auth.config.emailAndPassword;
     if (!enabled) throw fail("EMAIL_PASSWORD_DISABLED");
+    if (!isEmailAddress(body.email)) throw fail("INVALID_EMAIL");
     const email = body.email.toLowerCase();
-    if (!isEmailAddress(email)) throw fail("INVALID_EMAIL");
     const user = await guardGuesses(call, email, () =>
       findUserByPassword(auth, email, body.password),
     );
@@ -56,9 +57,14 @@ export const signInEmail = endpoint("signInEmail", {
       throw fail("EMAIL_NOT_VERIFIED");
     }
     const persistent = body.rememberMe ?? body.dontRememberMe !== true;
-    const active = await signIn(call, user, { persistent, proof: "password" });
+    const active = await signIn(call, user, { persistent, proof: "password" }).catch(
+      (cause: unknown) => {
+        throw cause instanceof SessionRefused ? fail("FAILED_TO_CREATE_SESSION", { cause }) : cause;
+      },
+    );
     if (active instanceof Challenge) return active;
-    const url = body.callbackURL ?? null;
+    // An empty field of a form is an address that was not given.
+    const url = body.callbackURL === "" ? null : (body.callbackURL ?? null);
     if (url !== null) reply.headers.set("location", url);
     return {
       redirect: url !== null,

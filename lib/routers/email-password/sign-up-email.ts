@@ -5,13 +5,13 @@ import { failures } from "../../errors.ts";
 import type { User } from "../../models/user.ts";
 import { fieldErrors, readFields, refuseClosedFields } from "../../services/additional-fields.ts";
 import { runInBackground } from "../../services/background.ts";
-import { isDuplicateKey } from "../../services/database-errors.ts";
+import { isRefusal } from "../../services/database-errors.ts";
 import { fetchRequest } from "../../services/fetch-request.ts";
 import { mayMail } from "../../services/mailbox-limit.ts";
 import { markKnownDevice } from "../../services/guess-guard.ts";
 import { startVerificationMail } from "../../services/mail.ts";
 import { checkNewPassword, hashForStorage, newPasswordErrors } from "../../services/password.ts";
-import { setSessionCookies } from "../../services/session.ts";
+import { SessionRefused, setSessionCookies } from "../../services/session.ts";
 import { newUser, signUpWithPassword, type NewUser } from "../../services/user.ts";
 import {
   emailAddress,
@@ -29,6 +29,7 @@ const errors = {
   ...fieldErrors,
   USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL: [422, "User already exists. Use another email."],
   FAILED_TO_CREATE_USER: [422, "Failed to create user"],
+  FAILED_TO_CREATE_SESSION: [400, "Failed to create session"],
 } as const;
 const fail = failures(errors);
 
@@ -95,15 +96,17 @@ function sendsMail({ config }: AuthContext): boolean {
 async function create(...args: Parameters<typeof signUpWithPassword>) {
   try {
     return await signUpWithPassword(...args);
-  } catch (error) {
-    if (isDuplicateKey(error)) throw fail("FAILED_TO_CREATE_USER", { cause: error });
-    throw error;
+  } catch (cause) {
+    if (cause instanceof SessionRefused) throw fail("FAILED_TO_CREATE_SESSION", { cause });
+    if (isRefusal(cause)) throw fail("FAILED_TO_CREATE_USER", { cause });
+    throw cause;
   }
 }
 
 /** The answer that a new user would get, so that nobody learns which addresses are known (ASVS 5.0 §6.3.8). */
 async function pretendSuccess(call: Call, fields: NewUser) {
   const { auth, request } = call;
+  await refuseTakenFields(call, fields);
   const { onExistingUserSignUp } = auth.config.emailAndPassword;
   if (onExistingUserSignUp !== undefined) {
     runInBackground(auth, "onExistingUserSignUp", async () => {
@@ -113,4 +116,17 @@ async function pretendSuccess(call: Call, fields: NewUser) {
     });
   }
   return { token: null, user: auth.views.user(await newUser(call, fields)), session: null };
+}
+
+/** A new user would be refused for them, so a known address must not hide it. */
+async function refuseTakenFields({ auth }: Call, fields: NewUser): Promise<void> {
+  const { additionalFields } = auth.config.user;
+  const stored = new Map<string, unknown>(Object.entries(fields));
+  for (const [name, { unique, fieldName = name }] of Object.entries(additionalFields)) {
+    const value = stored.get(fieldName);
+    if (!unique || value === undefined || value === null) continue;
+    if ((await auth.models.User.exists({ [fieldName]: value })) !== null) {
+      throw fail("FAILED_TO_CREATE_USER");
+    }
+  }
 }
