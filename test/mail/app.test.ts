@@ -39,7 +39,7 @@ describe("smtpMailer() in an app", () => {
     assert.equal(user?.["emailVerified"], true);
   });
 
-  it("when the server refuses the mail, then the answer is the same and the log says why", async () => {
+  it("when the server refuses the mail, then the answer is the same and the log names the option", async () => {
     server.refuse({ code: 451, text: "try again later" });
     await signUp("bob@example.com").expect(200);
     const end = Date.now() + 3000;
