@@ -97,7 +97,13 @@ export function betterAuth<const O extends AuthOptions = Record<never, never>>(
     sessions: createSessionLookup(database, models, now),
     counters:
       config.rateLimit.storage === "database"
-        ? createDatabaseCounters(database, models, now)
+        ? createDatabaseCounters({
+            database,
+            models,
+            onStoreFailure: config.rateLimit.onStoreFailure,
+            log,
+            now,
+          })
         : createMemoryCounters(now),
     origins: createOrigins(config),
     keys: signingKeys(config),

@@ -63,14 +63,18 @@ export interface Taken {
   readonly count: number;
   /** Milliseconds until the window ends, if nothing more is counted. */
   readonly resetsInMs: number;
+  /** Milliseconds since the epoch. */
+  readonly countedAt: number;
+  /** Milliseconds since the epoch of the one counted before; null when this is the first. */
+  readonly countedBefore: number | null;
 }
 
 /** Counts requests, guesses and mails, atomically; in this process or in the database. */
 export interface Counters {
   /** Counts one more, unless the rule refuses it. */
   take(key: string, rule: CounterRule): Promise<Taken>;
-  /** Takes one back that turned out not to count. */
-  giveBack(key: string): Promise<void>;
+  /** Takes one back that turned out not to count, as if it had never been. */
+  giveBack(key: string, taken: Taken): Promise<void>;
   /** Forgets a key. */
   clear(key: string): Promise<void>;
 }

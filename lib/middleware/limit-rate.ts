@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import type { Request, RequestHandler } from "express";
 import {
   ipKeyGenerator,
@@ -21,12 +22,6 @@ const IPV6_PREFIX = 64;
 
 type ClientAddress = (req: Request) => string;
 
-/** What a limiter counts with. */
-interface LimiterSource {
-  readonly config: Config;
-  readonly counters: Counters;
-}
-
 /**
  * Limits the requests of one client to one endpoint (contract README §7). A refused request does not count, and the
  * window is measured from the last counted one.
@@ -46,8 +41,7 @@ export function limitRate(
   const standard = endpoint.rateLimit ?? { window, max };
   // What works without the database is limited without it too.
   const counters = endpoint.offline ? createMemoryCounters(auth.now) : auth.counters;
-  const make = (rule: RateLimit) =>
-    limiter({ config, counters }, rule, endpoint.paths[0], clientAddress);
+  const make = (rule: RateLimit) => limiter(counters, rule, endpoint.paths[0], clientAddress);
   if (typeof custom !== "function") return make(custom ?? standard);
 
   const limiters = new LRUCache<string, RequestHandler>({ max: MAX_RULES });
@@ -73,7 +67,7 @@ function findCustomRule(rules: Config["rateLimit"]["customRules"], endpoint: Any
 }
 
 function limiter(
-  { config, counters }: LimiterSource,
+  counters: Counters,
   rule: RateLimit,
   path: string,
   clientAddress: ClientAddress,
@@ -83,7 +77,6 @@ function limiter(
     limit: rule.max,
     store: new CounterStore(counters, rule),
     keyGenerator: (req) => clientKey(clientAddress(req), path),
-    passOnStoreError: config.rateLimit.onStoreFailure === "open",
     standardHeaders: "draft-8",
     legacyHeaders: false,
     // Client addresses come from `clientAddress`, which follows rules of its own.
@@ -96,10 +89,16 @@ function limiter(
   });
 }
 
-/** One bucket per client and route; clients without an address share one. */
+/** One bucket per client and route; clients without an address share one, and so do texts that are none. */
 function clientKey(address: string, path: string): string {
-  const client = address === "" ? "" : ipKeyGenerator(address, IPV6_PREFIX);
-  return `${client}|${path}`;
+  const client = withoutPort(address);
+  return `${isIP(client) === 0 ? "" : ipKeyGenerator(client, IPV6_PREFIX)}|${path}`;
+}
+
+/** Some proxies forward the port of the connection too, which would make each connection a client of its own. */
+function withoutPort(address: string): string {
+  const [, ipv4, ipv6] = /^(?:([\d.]+)|\[([^\]]*)\])(?::\d+)?$/.exec(address) ?? [];
+  return ipv4 ?? ipv6 ?? address;
 }
 
 /** Our counters as a store of express-rate-limit: its own rule counts refused requests, the contract's does not. */
@@ -117,8 +116,9 @@ class CounterStore implements Store {
     return { totalHits: allowed ? count : this.#rule.max + 1, resetTime: after(resetsInMs) };
   }
 
-  decrement(key: string): Promise<void> {
-    return this.#counters.giveBack(key);
+  /** Never asked for: no answer makes a request uncounted. */
+  decrement(): void {
+    throw new TypeError("a counted request stays counted");
   }
 
   resetKey(key: string): Promise<void> {

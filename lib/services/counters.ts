@@ -1,12 +1,14 @@
 import { LRUCache } from "lru-cache";
-import type { Counters, CounterRule, Database, Taken } from "../context.ts";
-import { withDeadline } from "../models/deadline.ts";
+import type { Counters, CounterRule, Database, Log, Taken } from "../context.ts";
+import { OPERATION_DEADLINE_MS, withDeadline } from "../models/deadline.ts";
 import type { Models } from "../models/index.ts";
 import { createId } from "../models/id.ts";
-import { isDuplicateKey } from "./database-errors.ts";
+import { DatabaseUnavailable, isDuplicateKey, isUnavailable } from "./database-errors.ts";
 
 /** Keys that a process remembers at most; the least recently used goes first. */
 const MAX_KEYS = 100_000;
+/** Milliseconds that a request waits for a count which it can do without. */
+const PATIENCE_MS = 250;
 
 /** What is stored of a key. */
 interface Count {
@@ -24,11 +26,12 @@ function judge(
   const windowMs = window * 1000;
   const isOpen = known != null && nowMs - known.lastRequest <= windowMs;
   const count = isOpen ? known.count : 0;
+  const at = { countedAt: nowMs, countedBefore: known?.lastRequest ?? null };
   if (count >= max) {
     const resetsInMs = (known?.lastRequest ?? nowMs) + windowMs - nowMs;
-    return { allowed: false, count, resetsInMs };
+    return { allowed: false, count, resetsInMs, ...at };
   }
-  return { allowed: true, count: count + 1, resetsInMs: windowMs };
+  return { allowed: true, count: count + 1, resetsInMs: windowMs, ...at };
 }
 
 /** Counts in this process. */
@@ -41,9 +44,15 @@ export function createMemoryCounters(now: () => Date): Counters {
       if (taken.allowed) counts.set(key, { count: taken.count, lastRequest: nowMs });
       return Promise.resolve(taken);
     },
-    giveBack(key) {
+    giveBack(key, { countedAt, countedBefore }) {
       const known = counts.get(key);
-      if (known !== undefined) counts.set(key, { ...known, count: Math.max(0, known.count - 1) });
+      if (known !== undefined) {
+        const isLast = known.lastRequest === countedAt && countedBefore !== null;
+        counts.set(key, {
+          count: Math.max(0, known.count - 1),
+          lastRequest: isLast ? countedBefore : known.lastRequest,
+        });
+      }
       return Promise.resolve();
     },
     clear(key) {
@@ -53,30 +62,61 @@ export function createMemoryCounters(now: () => Date): Counters {
   };
 }
 
-/** Counts in the `rateLimit` collection, shared by all processes; each count is one atomic operation. */
-export function createDatabaseCounters(
-  database: Database,
-  models: Models,
-  now: () => Date,
-): Counters {
+/** What `createDatabaseCounters` needs. */
+export interface DatabaseCountersOptions {
+  readonly database: Database;
+  readonly models: Models;
+  /** What happens to what cannot be counted: 503, or it passes uncounted. */
+  readonly onStoreFailure: "open" | "closed";
+  readonly log: Log;
+  readonly now: () => Date;
+}
+
+/**
+ * Counts in the `rateLimit` collection, shared by all processes; each count is one atomic operation.
+ *
+ * `take` rejects with an error that means 503 when it cannot count, or lets pass; the others only log, because what they
+ * follow has happened already.
+ */
+export function createDatabaseCounters(options: DatabaseCountersOptions): Counters {
+  const { database, models, onStoreFailure, log, now } = options;
+  const isOpen = onStoreFailure === "open";
+
+  async function count(key: string, rule: CounterRule): Promise<Taken> {
+    if (!database.isReady) await database.ready();
+    const nowMs = now().getTime();
+    return judge(await countOnce(models, key, rule, nowMs), rule, nowMs);
+  }
+
+  async function afterwards(what: string, work: () => Promise<unknown>): Promise<void> {
+    await withDeadline(work(), PATIENCE_MS).catch((error: unknown) => {
+      log.warn(`rate limits: a count could not be ${what}`, error);
+    });
+  }
+
   return {
     async take(key, rule) {
-      if (!database.isReady) await withDeadline(database.ready());
-      const nowMs = now().getTime();
-      const before = await countOnce(models, key, rule, nowMs);
-      return judge(before, rule, nowMs);
+      try {
+        return await withDeadline(count(key, rule), isOpen ? PATIENCE_MS : OPERATION_DEADLINE_MS);
+      } catch (cause) {
+        if (!isOpen) throw asUnavailable(cause);
+        log.error("rate limits: the counters cannot be used; a request passes uncounted", cause);
+        const nowMs = now().getTime();
+        return { allowed: true, count: 0, resetsInMs: 0, countedAt: nowMs, countedBefore: null };
+      }
     },
-    async giveBack(key) {
-      await models.RateLimit.updateOne(
-        { key },
-        [{ $set: { count: { $max: [0, { $subtract: ["$count", 1] }] } } }],
-        { updatePipeline: true },
-      );
-    },
-    async clear(key) {
-      await models.RateLimit.deleteOne({ key });
-    },
+    giveBack: (key, taken) =>
+      afterwards("given back", () =>
+        models.RateLimit.updateOne({ key }, givingBackStep(taken), { updatePipeline: true }).exec(),
+      ),
+    clear: (key) => afterwards("cleared", () => models.RateLimit.deleteOne({ key }).exec()),
   };
+}
+
+/** Whatever is wrong with the collection (a validator, say), it is not the client's fault. */
+function asUnavailable(cause: unknown): unknown {
+  if (isUnavailable(cause)) return cause;
+  return new DatabaseUnavailable("rate limits: the counters cannot be used", { cause });
 }
 
 /** The count as it was before; two first ones of a key may meet, then the unique index lets one in. */
@@ -113,6 +153,19 @@ function countingStep({ max, window }: CounterRule, nowMs: number) {
         count: { $cond: [refused, "$count", { $add: [count, 1] }] },
         lastRequest: { $cond: [refused, "$lastRequest", nowMs] },
         expiresAt: { $cond: [refused, "$expiresAt", new Date(nowMs + windowMs)] },
+      },
+    },
+  ];
+}
+
+/** The window goes back too, unless something else was counted meanwhile. */
+function givingBackStep({ countedAt, countedBefore }: Taken) {
+  const isLast = { $eq: ["$lastRequest", countedAt] };
+  return [
+    {
+      $set: {
+        count: { $max: [0, { $subtract: ["$count", 1] }] },
+        lastRequest: { $cond: [isLast, countedBefore ?? countedAt, "$lastRequest"] },
       },
     },
   ];

@@ -3,17 +3,20 @@ import type { AuthContext } from "../context.ts";
 import { CREDENTIAL, type Account } from "../models/account.ts";
 import { createId, formatId, referenceForms, type Id } from "../models/id.ts";
 import { isDuplicateKey } from "./database-errors.ts";
-import { anyOf, unset } from "./filter.ts";
+import { anyOf } from "./filter.ts";
 import { revokeSessions } from "./session.ts";
 import { insert } from "./transaction.ts";
 import { deleteVerifications, PASSWORD_RESET, TRUSTED_DEVICE_PREFIX } from "./verification.ts";
 
-/** The password account of a user; null without one. */
+/** The password account of a user, of several that which sign-in uses; null without one. */
 export async function findCredential({ models }: AuthContext, userId: Id): Promise<Account | null> {
-  return models.Account.findOne({
-    userId: anyOf(referenceForms(userId)),
+  const userReference = anyOf(referenceForms(userId));
+  const own: Account[] = await models.Account.find({
+    userId: userReference,
     providerId: CREDENTIAL,
   }).lean();
+  const id = formatId(userId);
+  return own.find(({ accountId }) => accountId === id) ?? own[0] ?? null;
 }
 
 /** The row of a password account. */
@@ -29,7 +32,10 @@ export function credentialAccount(userId: Id, password: string, createdAt: Date)
   };
 }
 
-/** Stores a password hash whatever was there before, and creates the account where there was none. */
+/**
+ * Stores a password hash whatever was there before (in every password account, should there be several), and creates
+ * the account where there was none.
+ */
 export async function putPassword(
   auth: AuthContext,
   userId: Id,
@@ -37,7 +43,7 @@ export async function putPassword(
   transaction: ClientSession | undefined,
 ): Promise<void> {
   const updatedAt = auth.now();
-  const { matchedCount } = await auth.models.Account.updateOne(
+  const { matchedCount } = await auth.models.Account.updateMany(
     { userId: anyOf(referenceForms(userId)), providerId: CREDENTIAL },
     { password: hash, updatedAt },
   ).session(transaction ?? null);
@@ -54,7 +60,7 @@ export async function addPassword(auth: AuthContext, userId: Id, hash: string): 
   const updatedAt = auth.now();
   const own = { userId: anyOf(referenceForms(userId)), providerId: CREDENTIAL };
   const { matchedCount } = await auth.models.Account.updateOne(
-    { ...own, password: unset() },
+    { ...own, password: anyOf([null, ""]) },
     { password: hash, updatedAt },
   );
   if (matchedCount > 0) return true;

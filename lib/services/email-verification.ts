@@ -1,13 +1,14 @@
-import type { ActiveSession, Call } from "../context.ts";
-import { failures, type ErrorTable } from "../errors.ts";
+import type { ActiveSession, AuthContext, Call } from "../context.ts";
+import { failCore, failures, type ErrorTable } from "../errors.ts";
 import type { User } from "../models/user.ts";
 import { isDuplicateKey } from "./database-errors.ts";
 import { fetchRequest } from "./fetch-request.ts";
+import { notTrue } from "./filter.ts";
 import { runInBackground } from "./background.ts";
 import { startVerificationMail } from "./mail.ts";
 import { mayMail } from "./mailbox-limit.ts";
-import { createSession, setSessionCookies } from "./session.ts";
-import { updateUserWhere } from "./user.ts";
+import { createSession, isBanned, SessionRefused, setSessionCookies } from "./session.ts";
+import { isTakenWithoutIndex, updateUserWhere } from "./user.ts";
 
 /** Codes of a verification link. */
 export const verifyEmailErrors = {
@@ -29,13 +30,14 @@ type VerifyCall = Call<ActiveSession | null>;
 export async function verifyAddress(call: VerifyCall, user: User): Promise<User> {
   const { auth, request } = call;
   if (user.emailVerified) return user;
+  refuseBanned(auth, user);
   const { beforeEmailVerification, afterEmailVerification, autoSignInAfterVerification } =
     auth.config.emailVerification;
   await beforeEmailVerification?.({ ...auth.views.user(user) }, fetchRequest(request));
   const { _id, email } = user;
   const verified = await updateUserWhere(
     auth,
-    { _id, email, emailVerified: false },
+    { _id, email, emailVerified: notTrue() },
     { emailVerified: true },
   );
   if (verified === null) return { ...user, emailVerified: true };
@@ -67,7 +69,7 @@ export async function confirmChange(
  * Replaces the address; of parallel calls with one token, one does.
  *
  * @throws AuthError USER_NOT_FOUND (401) when the address has changed meanwhile;
- *   USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL (422) when the new one is taken
+ *   USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL (422) when the new one is taken; BANNED_USER (403)
  */
 export async function replaceAddress(
   call: VerifyCall,
@@ -76,6 +78,9 @@ export async function replaceAddress(
   { emailVerified }: { readonly emailVerified: boolean },
 ): Promise<User> {
   const { auth } = call;
+  refuseBanned(auth, user);
+  if (await isTakenWithoutIndex(auth, updateTo))
+    throw fail("USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL");
   const changed = await updateUserWhere(
     auth,
     { _id: user._id, email },
@@ -89,11 +94,12 @@ export async function replaceAddress(
   return changed;
 }
 
-/**
- * Sets the caller's session anew, or makes one; none for a user with a second factor, which a mail cannot stand in for.
- *
- * @throws AuthError BANNED_USER (403)
- */
+/** Before anything is changed: otherwise a link would do half of what it is for. */
+function refuseBanned({ now }: AuthContext, user: User): void {
+  if (isBanned(user, now())) throw failCore("BANNED_USER");
+}
+
+/** Sets the caller's session anew, or makes one; none for a user with a second factor, which a mail cannot stand in for. */
 async function signInByMail(call: VerifyCall, user: User): Promise<void> {
   const { auth, active, request, reply } = call;
   if (active !== null && String(active.user._id) === String(user._id)) {
@@ -101,6 +107,10 @@ async function signInByMail(call: VerifyCall, user: User): Promise<void> {
     return;
   }
   if (user.twoFactorEnabled === true) return;
-  const session = await createSession(call, user, { persistent: true });
-  setSessionCookies(auth, request, reply, session);
+  try {
+    setSessionCookies(auth, request, reply, await createSession(call, user, { persistent: true }));
+  } catch (error) {
+    if (!(error instanceof SessionRefused)) throw error;
+    auth.log.error("a verification link could not sign its user in", error);
+  }
 }

@@ -18,23 +18,13 @@ export function after(instant: Date): { $gt: Date } {
   return mongoose.trusted({ $gt: instant });
 }
 
-/** A filter that matches instants earlier than this one. */
-export function before(instant: Date): { $lt: Date } {
-  return mongoose.trusted({ $lt: instant });
-}
-
-/** A filter that matches smaller values. */
-export function lessThan<T>(value: T): { $lt: T } {
-  return mongoose.trusted({ $lt: value });
-}
-
 /** A filter that matches texts with this beginning; an index on the field serves it. */
 export function startingWith(prefix: string): { $regex: RegExp } {
   const escaped = prefix.replace(/[\\^$.|?*+()[\]{}]/g, "\\$&");
   return mongoose.trusted({ $regex: new RegExp(`^${escaped}`) });
 }
 
-/** A filter that matches where the field is null or missing. */
-export function unset(): { $in: null[] } {
-  return mongoose.trusted({ $in: [null] });
+/** A filter that matches where the field is false, null or missing. */
+export function notTrue(): { $nin: boolean[] } {
+  return noneOf([true]);
 }

@@ -13,9 +13,7 @@ export async function mayMail(auth: AuthContext, kind: MailKind, email: string):
   const { enabled, mailbox } = auth.config.rateLimit;
   if (!enabled || mailbox === false) return true;
   const [key] = auth.keys.signing;
-  const { allowed } = await auth.counters.take(
-    `mail-${kind}|${hmacBase64url(email, key)}`,
-    mailbox,
-  );
-  return allowed;
+  const purpose = `mail-${kind}|`;
+  const counter = purpose + hmacBase64url(purpose + email, key);
+  return (await auth.counters.take(counter, mailbox)).allowed;
 }

@@ -5,6 +5,7 @@ import { failures } from "../../errors.ts";
 import type { User } from "../../models/user.ts";
 import type { ChangeEmailOptions } from "../../options.ts";
 import { isDuplicateKey } from "../../services/database-errors.ts";
+import { notTrue } from "../../services/filter.ts";
 import {
   linkTo,
   signEmailToken,
@@ -50,9 +51,13 @@ export const changeEmail = endpoint("changeEmail", {
     const branch = branchOf(call, active.user);
     if (branch === null) throw fail("VERIFICATION_EMAIL_NOT_ENABLED");
     const message = branch === "update" ? UPDATED : MAILED;
+    const mailbox = branch === "confirm" ? active.user.email : newEmail;
+    const isMailed = await mayMail(auth, "verification", mailbox);
     // A taken address gets the same answer: otherwise this would tell which ones are known.
     const isTaken = (await auth.models.User.exists({ email: newEmail })) !== null;
-    if (!isTaken) await carryOut(call, branch, newEmail, callbackURL);
+    if (isTaken) return { status: true as const, message, user: null };
+    if (branch === "update") await updateNow(call, newEmail, { callbackURL, isMailed });
+    else if (isMailed) startMailOf(call, branch, newEmail, callbackURL);
     return { status: true as const, message, user: null };
   },
 });
@@ -65,40 +70,40 @@ function branchOf({ auth }: ChangeCall, { emailVerified }: User): Branch | null 
   return auth.config.emailVerification.sendVerificationEmail === undefined ? null : "verify";
 }
 
-async function carryOut(
+/** Asks the old address or the new one. */
+function startMailOf(
   call: ChangeCall,
-  branch: Branch,
+  branch: Exclude<Branch, "update">,
   newEmail: string,
   callbackURL: string | undefined,
-): Promise<void> {
-  const { auth, active } = call;
-  const { user } = active;
-  if (branch === "update") return updateNow(call, newEmail, callbackURL);
-  const { sendChangeEmailConfirmation } = auth.config.user.changeEmail;
+): void {
+  const { user } = call.active;
+  const { sendChangeEmailConfirmation } = call.auth.config.user.changeEmail;
   const claims = { email: user.email, updateTo: newEmail };
   if (branch === "confirm" && sendChangeEmailConfirmation !== undefined) {
-    if (await mayMail(auth, "verification", user.email)) {
-      mailOldAddress(call, sendChangeEmailConfirmation, claims, callbackURL);
-    }
-  } else if (await mayMail(auth, "verification", newEmail)) {
-    startVerificationMail(call, { ...user, email: newEmail }, callbackURL, {
-      ...claims,
-      requestType: "change-email-verification",
-    });
+    mailOldAddress(call, sendChangeEmailConfirmation, claims, callbackURL);
+    return;
   }
+  startVerificationMail(call, { ...user, email: newEmail }, callbackURL, {
+    ...claims,
+    requestType: "change-email-verification",
+  });
 }
 
 /** The unique index decides a race; who loses it gets the same answer. */
 async function updateNow(
   call: ChangeCall,
   newEmail: string,
-  callbackURL: string | undefined,
+  {
+    callbackURL,
+    isMailed,
+  }: { readonly callbackURL: string | undefined; readonly isMailed: boolean },
 ): Promise<void> {
   const { auth, active, request, reply } = call;
   const { _id, email } = active.user;
   const changed = await updateUserWhere(
     auth,
-    { _id, email, emailVerified: false },
+    { _id, email, emailVerified: notTrue() },
     { email: newEmail },
   ).catch((error: unknown) => {
     if (isDuplicateKey(error)) return null;
@@ -106,7 +111,7 @@ async function updateNow(
   });
   if (changed === null) return;
   setSessionCookies(auth, request, reply, active);
-  startVerificationMail(call, changed, callbackURL);
+  if (isMailed) startVerificationMail(call, changed, callbackURL);
 }
 
 function mailOldAddress(

@@ -28,11 +28,12 @@ export const deleteUserCallback = endpoint("deleteUserCallback", {
     const { auth, active, query } = call;
     const { enabled, requireSessionOnCallback } = auth.config.user.deleteUser;
     if (!enabled) throw fail("NOT_FOUND");
+    // Before the token is used up: the owner may open the link again where they are signed in.
+    if (requireSessionOnCallback && active === null) throw fail("INVALID_TOKEN");
     const row = await consumeVerification(auth, ACCOUNT_DELETION, query.token);
     const id = row === null ? null : parseId(row.value);
     if (row === null || id === null) throw fail("INVALID_TOKEN");
-    const isOwner = active !== null && formatId(active.user._id) === row.value;
-    if (!isOwner && (active !== null || requireSessionOnCallback)) throw fail("INVALID_TOKEN");
+    if (active !== null && formatId(active.user._id) !== row.value) throw fail("INVALID_TOKEN");
     const user: User | null = await auth.models.User.findOne({ _id: id }).lean();
     if (user === null || !(await deleteAccount(call, user))) throw fail("INVALID_TOKEN");
     if (query.callbackURL !== undefined && query.callbackURL !== "") {

@@ -5,6 +5,7 @@ import { failCore, failures } from "../../errors.ts";
 import { formatId } from "../../models/id.ts";
 import type { MailSender } from "../../options.ts";
 import { findCredential } from "../../services/credential.ts";
+import { guardOwnPassword } from "../../services/guess-guard.ts";
 import { linkTo, startMail } from "../../services/mail.ts";
 import { matchesPassword } from "../../services/password.ts";
 import { isFresh } from "../../services/session.ts";
@@ -59,23 +60,25 @@ export const deleteUserEndpoint = endpoint("deleteUser", {
   },
 });
 
-async function checkPassword({ auth, active }: DeleteCall, password: string): Promise<void> {
+async function checkPassword(call: DeleteCall, password: string): Promise<void> {
+  const { auth, active } = call;
   const account = await findCredential(auth, active.user._id);
   const stored = account?.password;
   if (typeof stored !== "string") throw fail("CREDENTIAL_ACCOUNT_NOT_FOUND");
-  if (!(await matchesPassword(auth, stored, password))) throw fail("INVALID_PASSWORD");
+  const matches = () => matchesPassword(auth, stored, password);
+  if (!(await guardOwnPassword(call, matches))) throw fail("INVALID_PASSWORD");
 }
 
 async function mailLink(call: DeleteCall, send: MailSender, callbackURL: string): Promise<void> {
   const { auth, active } = call;
-  const { secret } = await issueVerification(auth, ACCOUNT_DELETION, {
-    value: formatId(active.user._id),
+  const token = await issueVerification(auth, ACCOUNT_DELETION, {
+    userId: active.user._id,
     expiresIn: auth.config.user.deleteUser.deleteTokenExpiresIn,
   });
-  const url = linkTo(call, "/delete-user/callback", { token: secret, callbackURL });
+  const url = linkTo(call, "/delete-user/callback", { token, callbackURL });
   startMail(call, "user.deleteUser.sendDeleteAccountVerification", send, {
     user: active.user,
     url,
-    token: secret,
+    token,
   });
 }

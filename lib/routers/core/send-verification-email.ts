@@ -32,7 +32,7 @@ export const sendVerificationEmail = endpoint("sendVerificationEmail", {
     if (await mayMail(auth, "verification", body.email)) {
       const { User } = auth.models;
       const user: User | null = active?.user ?? (await User.findOne({ email: body.email }).lean());
-      if (user?.emailVerified === false) startVerificationMail(call, user, body.callbackURL);
+      if (user !== null && !user.emailVerified) startVerificationMail(call, user, body.callbackURL);
     }
     return { status: true as const };
   },

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { endpoint } from "../../endpoint.ts";
 import { failures } from "../../errors.ts";
 import type { Session } from "../../models/session.ts";
-import { fieldErrors, readFields } from "../../services/additional-fields.ts";
+import { fieldErrors, readFields, updatesOf } from "../../services/additional-fields.ts";
 import { clearSessionCookies, setSessionCookies } from "../../services/session.ts";
 import { publicSession } from "./schemas.ts";
 
@@ -23,11 +23,12 @@ export const updateSession = endpoint("updateSession", {
   response: z.object({ session: publicSession }),
   errors,
   async handler({ auth, active, body, request, reply }) {
-    const changes = await readFields(auth.config.session.additionalFields, body, "update");
+    const { additionalFields } = auth.config.session;
+    const changes = await readFields(additionalFields, body, "update");
     if (Object.keys(changes).length === 0) throw fail("NO_FIELDS_TO_UPDATE");
     const session: Session | null = await auth.models.Session.findOneAndUpdate(
       { _id: active.session._id },
-      { $set: { ...changes, updatedAt: auth.now() } },
+      { $set: { ...updatesOf(additionalFields), ...changes, updatedAt: auth.now() } },
       { returnDocument: "after" },
     ).lean();
     if (session === null) {

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { Redirect, type ActiveSession, type Call } from "../../context.ts";
 import { endpoint } from "../../endpoint.ts";
 import { AuthError, failures } from "../../errors.ts";
-import { formatId } from "../../models/id.ts";
+import { parseId } from "../../models/id.ts";
 import type { User } from "../../models/user.ts";
 import {
   confirmChange,
@@ -11,6 +11,7 @@ import {
   verifyEmailErrors,
 } from "../../services/email-verification.ts";
 import { readEmailToken, startVerificationMail, type EmailToken } from "../../services/mail.ts";
+import { mayMail } from "../../services/mailbox-limit.ts";
 import { withQuery } from "../../services/redirect-url.ts";
 import { publicUser, returnAddress } from "./schemas.ts";
 
@@ -73,7 +74,9 @@ async function carryOut(
     default: {
       // Better Auth's older one-step change: the new address is asked afterwards.
       const changed = await replaceAddress(call, user, change, { emailVerified: false });
-      startVerificationMail(call, changed, callbackURL);
+      if (await mayMail(call.auth, "verification", updateTo)) {
+        startVerificationMail(call, changed, callbackURL);
+      }
       return changed;
     }
   }
@@ -81,9 +84,9 @@ async function carryOut(
 
 /** The user of the token's address; a token that names its user is void once the address is someone else's. */
 async function findNamedUser({ auth }: VerifyCall, { email, userId }: EmailToken): Promise<User> {
-  const user: User | null = await auth.models.User.findOne({ email }).lean();
-  if (user === null || (userId !== undefined && formatId(user._id) !== userId)) {
-    throw fail("USER_NOT_FOUND");
-  }
+  const _id = userId === undefined ? undefined : parseId(userId);
+  const named = _id === undefined ? { email } : { _id, email };
+  const user: User | null = await auth.models.User.findOne(named).lean();
+  if (user === null) throw fail("USER_NOT_FOUND");
   return user;
 }

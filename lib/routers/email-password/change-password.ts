@@ -4,19 +4,21 @@ import { endpoint } from "../../endpoint.ts";
 import { failures } from "../../errors.ts";
 import type { Account } from "../../models/account.ts";
 import { endOldCredentials, findCredential } from "../../services/credential.ts";
+import { guardOwnPassword } from "../../services/guess-guard.ts";
 import {
   checkNewPassword,
   hashForStorage,
   matchesPassword,
   newPasswordErrors,
 } from "../../services/password.ts";
-import { createSession, setSessionCookies } from "../../services/session.ts";
+import { createSession, SessionRefused, setSessionCookies } from "../../services/session.ts";
 import { inTransaction } from "../../services/transaction.ts";
 import { flag, publicUser } from "../core/schemas.ts";
 
 const errors = {
   CREDENTIAL_ACCOUNT_NOT_FOUND: [400, "Credential account not found"],
   INVALID_PASSWORD: [400, "Invalid password"],
+  FAILED_TO_GET_SESSION: [401, "Failed to get session"],
   ...newPasswordErrors,
 } as const;
 const fail = failures(errors);
@@ -42,8 +44,8 @@ export const changePassword = endpoint("changePassword", {
     const account = await findCredential(auth, user._id);
     const stored = account?.password;
     if (account === null || typeof stored !== "string") throw fail("CREDENTIAL_ACCOUNT_NOT_FOUND");
-    if (!(await matchesPassword(auth, stored, body.currentPassword)))
-      throw fail("INVALID_PASSWORD");
+    const matches = () => matchesPassword(auth, stored, body.currentPassword);
+    if (!(await guardOwnPassword(call, matches))) throw fail("INVALID_PASSWORD");
     const hash = await hashForStorage(auth, body.newPassword);
     const revoke = body.revokeOtherSessions === true;
     const renewed = await replace(call, { account, stored, hash, revoke });
@@ -52,7 +54,11 @@ export const changePassword = endpoint("changePassword", {
   },
 });
 
-/** Only while the password is still the one that was verified: of parallel changes, one wins. */
+/**
+ * Only while the session lives and the password is still the one that was verified: of parallel changes, one wins.
+ *
+ * @throws AuthError FAILED_TO_GET_SESSION (401), INVALID_PASSWORD (400)
+ */
 async function replace(
   call: Call<ActiveSession>,
   {
@@ -63,14 +69,20 @@ async function replace(
   }: { account: Account; stored: string; hash: string; revoke: boolean },
 ): Promise<ActiveSession | null> {
   const { auth, active } = call;
-  const { user, persistent } = active;
+  const { session, user, persistent } = active;
+  const { Session, Account } = auth.models;
   return inTransaction(auth, async (transaction) => {
-    const { matchedCount } = await auth.models.Account.updateOne(
+    const own = Session.exists({ _id: session._id }).session(transaction ?? null);
+    if ((await own) === null) throw fail("FAILED_TO_GET_SESSION");
+    // On a standalone server a crash must not leave a new password beside the sessions it was to end.
+    await endOldCredentials(auth, user._id, { sessions: revoke, transaction });
+    const { matchedCount } = await Account.updateOne(
       { _id: account._id, password: stored },
       { password: hash, updatedAt: auth.now() },
     ).session(transaction ?? null);
     if (matchedCount === 0) throw fail("INVALID_PASSWORD");
-    await endOldCredentials(auth, user._id, { sessions: revoke, transaction });
     return revoke ? createSession(call, user, { persistent, transaction }) : null;
+  }).catch((cause: unknown) => {
+    throw cause instanceof SessionRefused ? fail("FAILED_TO_GET_SESSION", { cause }) : cause;
   });
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { Redirect } from "../../context.ts";
 import { endpoint } from "../../endpoint.ts";
+import { failCore } from "../../errors.ts";
 import { resolveRedirectURL, withQuery } from "../../services/redirect-url.ts";
 import { findVerification, PASSWORD_RESET } from "../../services/verification.ts";
 import { returnAddress } from "../core/schemas.ts";
@@ -23,7 +24,16 @@ export const resetPasswordToken = endpoint("resetPasswordCallback", {
       if (isLive) return { token };
       return new Redirect(withQuery(`${base}/error`, { error: "INVALID_TOKEN" }));
     }
-    const target = resolveRedirectURL(callbackURL, base);
+    const target = absolute(callbackURL, base);
     return new Redirect(withQuery(target, isLive ? { token } : { error: "INVALID_TOKEN" }));
   },
 });
+
+/** With `advanced.disableOriginCheck` the address may be anything. */
+function absolute(callbackURL: string, base: string): string {
+  try {
+    return resolveRedirectURL(callbackURL, base);
+  } catch {
+    throw failCore("INVALID_CALLBACK_URL");
+  }
+}

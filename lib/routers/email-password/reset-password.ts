@@ -33,7 +33,8 @@ export const resetPassword = endpoint("resetPassword", {
   body: z.object({ newPassword: z.string(), token: z.string().optional() }),
   response: done,
   errors,
-  async handler({ auth, request, body, query }) {
+  async handler(call) {
+    const { auth, request, body, query } = call;
     const token = body.token ?? query.token ?? "";
     const { onPasswordReset, revokeSessionsOnPasswordReset } = auth.config.emailAndPassword;
     const row = await findVerification(auth, PASSWORD_RESET, token);
@@ -48,11 +49,12 @@ export const resetPassword = endpoint("resetPassword", {
     await inTransaction(auth, async (transaction) => {
       const used = await consumeVerification(auth, PASSWORD_RESET, token, transaction);
       if (used === null) throw fail("INVALID_TOKEN");
-      await putPassword(auth, user._id, hash, transaction);
       const sessions = revokeSessionsOnPasswordReset;
+      // On a standalone server a crash must not leave a new password beside the sessions it was to end.
       await endOldCredentials(auth, user._id, { sessions, transaction });
+      await putPassword(auth, user._id, hash, transaction);
     });
-    await forgiveGuesses(auth, user.email);
+    await forgiveGuesses(call, user);
     if (onPasswordReset !== undefined) {
       runInBackground(auth, "emailAndPassword.onPasswordReset", async () => {
         await onPasswordReset({ user: { ...auth.views.user(user) } }, fetchRequest(request));

@@ -24,7 +24,7 @@ export const setPassword = endpoint("setPassword", {
     const { user } = active;
     await checkNewPassword(auth, body.newPassword, user);
     const known = await findCredential(auth, user._id);
-    if (typeof known?.password === "string") throw fail("PASSWORD_ALREADY_SET");
+    if (Boolean(known?.password)) throw fail("PASSWORD_ALREADY_SET");
     const hash = await hashForStorage(auth, body.newPassword);
     if (!(await addPassword(auth, user._id, hash))) throw fail("PASSWORD_ALREADY_SET");
     return { status: true as const, user: auth.views.user(user) };

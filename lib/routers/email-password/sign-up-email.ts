@@ -66,16 +66,16 @@ export const signUpEmail = endpoint("signUpEmail", {
     const fields: NewUser = { ...extra, name, email, ...(image != null && { image }) };
     const passwordHash = await hashForStorage(auth, password);
     const signsIn = autoSignIn && !requireEmailVerification;
+    // Before anything is stored: a counter that cannot be reached refuses the sign-up, and known addresses count alike.
+    const isMailed = mails(auth) && (await mayMail(auth, "verification", email));
     const session = signsIn ? { persistent: rememberMe } : null;
     const created = await create(call, fields, { passwordHash, session });
     if (created === null) {
       if (signsIn) throw fail("USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL");
-      return pretendSuccess(call, fields);
+      return pretendSuccess(call, fields, isMailed);
     }
     const { user, active } = created;
-    if (sendsMail(auth) && (await mayMail(auth, "verification", email))) {
-      startVerificationMail(call, user, body.callbackURL);
-    }
+    if (isMailed && sendsVerification(auth)) startVerificationMail(call, user, body.callbackURL);
     if (active === null) return { token: null, user: auth.views.user(user), session: null };
     setSessionCookies(auth, request, reply, active);
     markKnownDevice(call, email);
@@ -87,8 +87,13 @@ export const signUpEmail = endpoint("signUpEmail", {
   },
 });
 
+/** Whether someone is mailed: the new user, or the known one. */
+function mails(auth: AuthContext): boolean {
+  return sendsVerification(auth) || auth.config.emailAndPassword.onExistingUserSignUp !== undefined;
+}
+
 /** By default, where sign-in needs the address verified. */
-function sendsMail({ config }: AuthContext): boolean {
+function sendsVerification({ config }: AuthContext): boolean {
   return config.emailVerification.sendOnSignUp ?? config.emailAndPassword.requireEmailVerification;
 }
 
@@ -104,14 +109,14 @@ async function create(...args: Parameters<typeof signUpWithPassword>) {
 }
 
 /** The answer that a new user would get, so that nobody learns which addresses are known (ASVS 5.0 §6.3.8). */
-async function pretendSuccess(call: Call, fields: NewUser) {
+async function pretendSuccess(call: Call, fields: NewUser, isMailed: boolean) {
   const { auth, request } = call;
   await refuseTakenFields(call, fields);
   const { onExistingUserSignUp } = auth.config.emailAndPassword;
-  if (onExistingUserSignUp !== undefined) {
+  if (isMailed && onExistingUserSignUp !== undefined) {
     runInBackground(auth, "onExistingUserSignUp", async () => {
       const known: User | null = await auth.models.User.findOne({ email: fields.email }).lean();
-      if (known === null || !(await mayMail(auth, "verification", fields.email))) return;
+      if (known === null) return;
       await onExistingUserSignUp({ user: { ...auth.views.user(known) } }, fetchRequest(request));
     });
   }

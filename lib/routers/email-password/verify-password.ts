@@ -2,6 +2,7 @@ import { z } from "zod";
 import { endpoint } from "../../endpoint.ts";
 import { failures } from "../../errors.ts";
 import { findCredential } from "../../services/credential.ts";
+import { guardOwnPassword } from "../../services/guess-guard.ts";
 import { matchesPassword, spendSameWork } from "../../services/password.ts";
 import { done } from "../core/schemas.ts";
 
@@ -19,14 +20,16 @@ export const verifyPasswordEndpoint = endpoint("verifyPassword", {
   body: z.object({ password: z.string() }),
   response: done,
   errors,
-  async handler({ auth, active, body }) {
+  async handler(call) {
+    const { auth, active, body } = call;
     const account = await findCredential(auth, active.user._id);
     const stored = account?.password;
     if (typeof stored !== "string") {
       await spendSameWork(auth, body.password);
       throw fail("INVALID_PASSWORD");
     }
-    if (!(await matchesPassword(auth, stored, body.password))) throw fail("INVALID_PASSWORD");
+    const matches = () => matchesPassword(auth, stored, body.password);
+    if (!(await guardOwnPassword(call, matches))) throw fail("INVALID_PASSWORD");
     return { status: true as const };
   },
 });
