@@ -9,10 +9,11 @@ import {
   type FoundSessions,
   type SessionGuard,
 } from "./middleware/require-session.ts";
-import { compileModels, type Models } from "./models/index.ts";
+import { compileModels, type ModelName, type Models } from "./models/index.ts";
 import { readOptions, type AuthOptions, type Config } from "./options.ts";
 import type { Plugin, ServerApi } from "./plugin.ts";
 import { createRouters } from "./router.ts";
+import { createDatabaseCounters, createMemoryCounters } from "./services/counters.ts";
 import { createCookies } from "./services/cookies.ts";
 import { connectionSource, createDatabase } from "./services/database.ts";
 import type { IndexReport } from "./services/indexes.ts";
@@ -82,7 +83,7 @@ export function betterAuth<const O extends AuthOptions = Record<never, never>>(
   const database = createDatabase({
     source,
     models,
-    modelNames: [...new Set(features.flatMap((feature) => feature.models))],
+    modelNames: modelNamesOf(config, features),
     autoIndex: config.advanced.database.autoIndex,
     log,
   });
@@ -94,6 +95,16 @@ export function betterAuth<const O extends AuthOptions = Record<never, never>>(
     views: createViews(extraFields(config, features)),
     cookies: createCookies(config),
     sessions: createSessionLookup(database, models, now),
+    counters:
+      config.rateLimit.storage === "database"
+        ? createDatabaseCounters({
+            database,
+            models,
+            onStoreFailure: config.rateLimit.onStoreFailure,
+            log,
+            now,
+          })
+        : createMemoryCounters(now),
     origins: createOrigins(config),
     keys: signingKeys(config),
     hooks: features.flatMap(({ hooks }) => (hooks === undefined ? [] : [hooks])),
@@ -125,12 +136,20 @@ function assemble<O extends AuthOptions>(
   return Object.assign(combined, instance);
 }
 
-function collectionsOf({ user, session, account, verification }: Config) {
+/** The models of the enabled features, and the counters where the database keeps them. */
+function modelNamesOf(config: Config, features: readonly Plugin[]): ModelName[] {
+  const { enabled, storage } = config.rateLimit;
+  const counters: ModelName[] = enabled && storage === "database" ? ["RateLimit"] : [];
+  return [...new Set([...features.flatMap((feature) => feature.models), ...counters])];
+}
+
+function collectionsOf({ user, session, account, verification, rateLimit }: Config) {
   return {
     ...(user.modelName !== undefined && { User: user.modelName }),
     ...(session.modelName !== undefined && { Session: session.modelName }),
     ...(account.modelName !== undefined && { Account: account.modelName }),
     ...(verification.modelName !== undefined && { Verification: verification.modelName }),
+    ...(rateLimit.modelName !== undefined && { RateLimit: rateLimit.modelName }),
   };
 }
 

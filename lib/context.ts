@@ -18,6 +18,7 @@ export interface AuthContext {
   readonly views: Views;
   readonly cookies: Cookies;
   readonly sessions: SessionLookup;
+  readonly counters: Counters;
   readonly origins: Origins;
   readonly keys: Keys;
   /** Of every feature, in their order. */
@@ -48,6 +49,36 @@ export interface Keys {
   readonly signing: readonly [KeyObject, ...KeyObject[]];
 }
 
+/** A limit. */
+export interface CounterRule {
+  /** Seconds, measured from the last counted one. */
+  readonly window: number;
+  readonly max: number;
+}
+
+/** What came of counting one more. */
+export interface Taken {
+  readonly allowed: boolean;
+  /** Counted in the window, this one included when it is allowed. */
+  readonly count: number;
+  /** Milliseconds until the window ends, if nothing more is counted. */
+  readonly resetsInMs: number;
+  /** Milliseconds since the epoch. */
+  readonly countedAt: number;
+  /** Milliseconds since the epoch of the one counted before; null when this is the first. */
+  readonly countedBefore: number | null;
+}
+
+/** Counts requests, guesses and mails, atomically; in this process or in the database. */
+export interface Counters {
+  /** Counts one more, unless the rule refuses it. */
+  take(key: string, rule: CounterRule): Promise<Taken>;
+  /** Takes one back that turned out not to count, as if it had never been. */
+  giveBack(key: string, taken: Taken): Promise<void>;
+  /** Forgets a key. */
+  clear(key: string): Promise<void>;
+}
+
 /** Where browsers may come from and be sent to. */
 export interface Origins {
   /** Whether `origin` ("https://app.example.com") may make this request. */
@@ -68,6 +99,7 @@ export interface Cookies {
   readonly sessionToken: CookieSettings;
   readonly sessionData: CookieSettings;
   readonly dontRemember: CookieSettings;
+  readonly knownDevice: CookieSettings;
   /** Full names under which a session token is accepted, best first. */
   readonly sessionNames: readonly string[];
 }

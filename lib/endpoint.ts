@@ -59,6 +59,8 @@ export interface Definition<
   readonly trusted?: boolean;
   /** Works without the database, and never waits for it. Default false. */
   readonly offline?: boolean;
+  /** A GET that uses something up: HEAD is refused, so that link scanners use nothing up. Default false. */
+  readonly consumes?: boolean;
   /** The answer may be kept by caches. Default false: `Cache-Control: no-store`. */
   readonly cacheable?: boolean;
   /** Default: `rateLimit.window` and `rateLimit.max`. */
@@ -94,6 +96,7 @@ export interface AnyEndpoint {
   readonly redirects: boolean;
   readonly trusted: boolean;
   readonly offline: boolean;
+  readonly consumes: boolean;
   readonly cacheable: boolean;
   readonly rateLimit: RateLimit | undefined;
   readonly params: z.ZodType | undefined;
@@ -140,6 +143,7 @@ export function endpoint<
     redirects: definition.redirects ?? false,
     trusted: definition.trusted ?? false,
     offline: definition.offline ?? false,
+    consumes: definition.consumes ?? false,
     cacheable: definition.cacheable ?? false,
     rateLimit: definition.rateLimit,
     params: definition.params,

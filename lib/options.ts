@@ -394,6 +394,11 @@ export interface RateLimitOptions extends StorageOptions, Inert<"rateLimit"> {
     | undefined;
   /** Where is counted. `"secondary-storage"` means the database here. Default: `"memory"`. */
   readonly storage?: "memory" | "database" | "secondary-storage" | undefined;
+  /**
+   * What happens to a request whose counter cannot be reached: `"closed"` answers 503, `"open"` lets it through.
+   * Default: `"closed"`.
+   */
+  readonly onStoreFailure?: "open" | "closed" | undefined;
   /** Limit of failed sign-ins to one account, or false. Default: 50 in 3600 s. */
   readonly account?: AccountLimitOptions | false | undefined;
   /** Limit of mails to one address, or false. Default: 5 in 3600 s. */
@@ -979,6 +984,7 @@ const schema = group({
       ),
     ).default({}),
     storage: oneOf("memory", "database", "secondary-storage").default("memory"),
+    onStoreFailure: oneOf("open", "closed").default("closed"),
     account: z
       .union(
         [

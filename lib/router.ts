@@ -73,7 +73,7 @@ function chainOf(
   const writes = endpoint.methods.some((method) => method !== "GET");
   return [
     securityHeaders({ cacheable: endpoint.cacheable }),
-    limitRate(auth.config, endpoint, address),
+    limitRate(auth, endpoint, address),
     checkOrigin(auth, endpoint),
     writes ? parseBody({ form: endpoint.form }) : null,
     endpoint.offline ? null : awaitReady(auth.database),
@@ -87,11 +87,17 @@ function addRoutes(router: Router, routes: readonly Route[], disabled: readonly 
     for (const path of endpoint.paths) {
       if (disabled.includes(path)) continue;
       const route = router.route(path);
+      if (endpoint.consumes) route.head(refuseHead);
       if (endpoint.methods.includes("GET")) route.get(...chain);
       if (endpoint.methods.includes("POST")) route.post(...chain);
     }
   }
 }
+
+/** Leaves the route for what comes behind all of them. */
+const refuseHead: RequestHandler = function refuseHead(_req, _res, next) {
+  next("route");
+};
 
 /** What no endpoint took: 405 on a known path, else 404; both as JSON. */
 function addRefusals(auth: AuthContext, router: Router, features: readonly Plugin[]): void {
@@ -112,11 +118,11 @@ function allowedMethods(
   disabled: readonly string[],
 ): ReadonlyMap<string, string> {
   const allowed = new Map<string, Set<string>>();
-  for (const { methods, paths } of features.flatMap((feature) => feature.endpoints)) {
+  for (const { methods, paths, consumes } of features.flatMap((feature) => feature.endpoints)) {
     for (const path of paths.filter((candidate) => !disabled.includes(candidate))) {
       const known = allowed.get(path) ?? new Set();
       for (const method of methods) known.add(method);
-      if (known.has("GET")) known.add("HEAD");
+      if (known.has("GET") && !consumes) known.add("HEAD");
       allowed.set(path, known);
     }
   }

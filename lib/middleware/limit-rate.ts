@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import type { Request, RequestHandler } from "express";
 import {
   ipKeyGenerator,
@@ -6,14 +7,14 @@ import {
   type Store,
 } from "express-rate-limit";
 import { LRUCache } from "lru-cache";
+import type { AuthContext, Counters } from "../context.ts";
 import type { AnyEndpoint, RateLimit } from "../endpoint.ts";
 import { failCore } from "../errors.ts";
+import { createMemoryCounters } from "../services/counters.ts";
 import type { Config } from "../options.ts";
 import { isListedPath } from "../services/path-pattern.ts";
 import { toFetchRequest } from "./fetch-request.ts";
 
-/** Client addresses that a limiter remembers at most; the least recently seen goes first. */
-const MAX_CLIENTS = 50_000;
 /** Limiters kept for the rules that one function returns. */
 const MAX_RULES = 100;
 /** Bits of an IPv6 address that name a client (one subscriber's network). */
@@ -29,15 +30,18 @@ type ClientAddress = (req: Request) => string;
  * @throws AuthError TOO_MANY_REQUESTS (429), with `Retry-After` in whole seconds
  */
 export function limitRate(
-  config: Config,
+  auth: AuthContext,
   endpoint: AnyEndpoint,
   clientAddress: ClientAddress,
 ): RequestHandler | null {
+  const { config } = auth;
   const { enabled, window, max, customRules } = config.rateLimit;
   const custom = findCustomRule(customRules, endpoint);
   if (!enabled || custom === false) return null;
   const standard = endpoint.rateLimit ?? { window, max };
-  const make = (rule: RateLimit) => limiter(config, rule, endpoint.paths[0], clientAddress);
+  // What works without the database is limited without it too.
+  const counters = endpoint.offline ? createMemoryCounters(auth.now) : auth.counters;
+  const make = (rule: RateLimit) => limiter(counters, rule, endpoint.paths[0], clientAddress);
   if (typeof custom !== "function") return make(custom ?? standard);
 
   const limiters = new LRUCache<string, RequestHandler>({ max: MAX_RULES });
@@ -63,7 +67,7 @@ function findCustomRule(rules: Config["rateLimit"]["customRules"], endpoint: Any
 }
 
 function limiter(
-  { now }: Config,
+  counters: Counters,
   rule: RateLimit,
   path: string,
   clientAddress: ClientAddress,
@@ -71,7 +75,7 @@ function limiter(
   return rateLimit({
     windowMs: rule.window * 1000,
     limit: rule.max,
-    store: new MemoryStore(rule, now),
+    store: new CounterStore(counters, rule),
     keyGenerator: (req) => clientKey(clientAddress(req), path),
     standardHeaders: "draft-8",
     legacyHeaders: false,
@@ -85,45 +89,40 @@ function limiter(
   });
 }
 
-/** One bucket per client and route; clients without an address share one. */
+/** One bucket per client and route; clients without an address share one, and so do texts that are none. */
 function clientKey(address: string, path: string): string {
-  const client = address === "" ? "" : ipKeyGenerator(address, IPV6_PREFIX);
-  return `${client}|${path}`;
+  const client = withoutPort(address);
+  return `${isIP(client) === 0 ? "" : ipKeyGenerator(client, IPV6_PREFIX)}|${path}`;
 }
 
-/** Counts in this process; a refused request does not count and does not move the window. */
-class MemoryStore implements Store {
-  readonly localKeys = true;
-  readonly #clients: LRUCache<string, { count: number; lastMs: number }>;
+/** Some proxies forward the port of the connection too, which would make each connection a client of its own. */
+function withoutPort(address: string): string {
+  const [, ipv4, ipv6] = /^(?:([\d.]+)|\[([^\]]*)\])(?::\d+)?$/.exec(address) ?? [];
+  return ipv4 ?? ipv6 ?? address;
+}
+
+/** Our counters as a store of express-rate-limit: its own rule counts refused requests, the contract's does not. */
+class CounterStore implements Store {
+  readonly #counters: Counters;
   readonly #rule: RateLimit;
-  readonly #now: () => Date;
 
-  constructor(rule: RateLimit, now: () => Date) {
-    this.#clients = new LRUCache({ max: MAX_CLIENTS });
+  constructor(counters: Counters, rule: RateLimit) {
+    this.#counters = counters;
     this.#rule = rule;
-    this.#now = now;
   }
 
-  increment(key: string): ClientRateLimitInfo {
-    const nowMs = this.#now().getTime();
-    const windowMs = this.#rule.window * 1000;
-    const known = this.#clients.get(key);
-    const current =
-      known === undefined || nowMs - known.lastMs > windowMs ? { count: 0, lastMs: nowMs } : known;
-    if (current.count >= this.#rule.max) {
-      return { totalHits: this.#rule.max + 1, resetTime: after(current.lastMs + windowMs - nowMs) };
-    }
-    const counted = { count: current.count + 1, lastMs: nowMs };
-    this.#clients.set(key, counted);
-    return { totalHits: counted.count, resetTime: after(windowMs) };
+  async increment(key: string): Promise<ClientRateLimitInfo> {
+    const { allowed, count, resetsInMs } = await this.#counters.take(key, this.#rule);
+    return { totalHits: allowed ? count : this.#rule.max + 1, resetTime: after(resetsInMs) };
   }
 
+  /** Never asked for: no answer makes a request uncounted. */
   decrement(): void {
-    // Never called: neither failed nor successful requests are skipped.
+    throw new TypeError("a counted request stays counted");
   }
 
-  resetKey(key: string): void {
-    this.#clients.delete(key);
+  resetKey(key: string): Promise<void> {
+    return this.#counters.clear(key);
   }
 }
 

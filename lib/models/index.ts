@@ -2,6 +2,7 @@ import { Query, type Connection, type Model, type Schema } from "mongoose";
 import { accountSchema, type Account } from "./account.ts";
 import { withDeadline } from "./deadline.ts";
 import { addFields, type AdditionalFields } from "./fields.ts";
+import { rateLimitSchema, type RateLimit } from "./rate-limit.ts";
 import { sessionSchema, type Session } from "./session.ts";
 import { userSchema, type User } from "./user.ts";
 import { verificationSchema, type Verification } from "./verification.ts";
@@ -12,6 +13,7 @@ export interface Documents {
   Session: Session;
   Account: Account;
   Verification: Verification;
+  RateLimit: RateLimit;
 }
 
 /** Name of a model, as on `auth.models`. */
@@ -37,6 +39,7 @@ const catalogue = {
   Session: { schema: sessionSchema, collection: "session" },
   Account: { schema: accountSchema, collection: "account" },
   Verification: { schema: verificationSchema, collection: "verification" },
+  RateLimit: { schema: rateLimitSchema, collection: "rateLimit" },
 } as const;
 
 /** Models that refer to a user, each by these fields; a test demands that deleting a user covers them all. */
@@ -59,6 +62,7 @@ export function compileModels(options: ModelOptions): Models {
   const session = lazily("Session", catalogue.Session.schema);
   const account = lazily("Account", catalogue.Account.schema);
   const verification = lazily("Verification", catalogue.Verification.schema);
+  const rateLimit = lazily("RateLimit", catalogue.RateLimit.schema);
   return {
     get User() {
       return user();
@@ -71,6 +75,9 @@ export function compileModels(options: ModelOptions): Models {
     },
     get Verification() {
       return verification();
+    },
+    get RateLimit() {
+      return rateLimit();
     },
   };
 }

@@ -79,6 +79,14 @@ export function defaultsOf(fields: Fields): Record<string, unknown> {
   return Object.fromEntries(values.filter(([, value]) => value !== undefined));
 }
 
+/** What the app's fields make at every update of a record, by their names in the database. */
+export function updatesOf(fields: Fields): Record<string, unknown> {
+  const made = Object.entries(fields).flatMap(([name, { onUpdate, fieldName = name }]) =>
+    onUpdate === undefined ? [] : [[fieldName, onUpdate()] as const],
+  );
+  return Object.fromEntries(made);
+}
+
 function defaultOf({ defaultValue }: Field): unknown {
   return isMaker(defaultValue) ? defaultValue() : defaultValue;
 }

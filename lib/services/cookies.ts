@@ -5,7 +5,7 @@ import type { CookieAttributes, Cookies, CookieSettings, Reply, RequestInfo } fr
 import type { Config } from "../options.ts";
 
 /** Cookies by the key under which `advanced.cookies` may change them. */
-export type CookieKey = "session_token" | "session_data" | "dont_remember";
+export type CookieKey = "session_token" | "session_data" | "dont_remember" | "known_device";
 
 /** Names as set by default, without prefix. `session-token` is ours, `session_token` the official one. */
 export const OWN_SESSION_NAME = "session-token";
@@ -53,6 +53,7 @@ export function createCookies(config: Config): Cookies {
     sessionToken,
     sessionData: settings("session_data", "session_data"),
     dontRemember: settings("dont_remember", "dont_remember"),
+    knownDevice: settings("known_device", "known_device"),
     sessionNames: [
       ...new Set([
         ...(advanced.cookies["session_token"]?.name === undefined ? [] : [sessionToken.name]),

@@ -96,6 +96,10 @@ export interface DatabaseOptions {
   readonly log: Log;
 }
 
+function isDoubleCounter(models: Models, { collection, duplicates }: IndexFailure): boolean {
+  return duplicates !== null && collection === models.RateLimit.collection.collectionName;
+}
+
 /** Connects, finds out what the server can do, and builds the indexes of the enabled features, once. */
 export function createDatabase(options: DatabaseOptions): IndexedDatabase {
   const { source, models, modelNames, autoIndex, log } = options;
@@ -107,7 +111,13 @@ export function createDatabase(options: DatabaseOptions): IndexedDatabase {
   let failures: readonly IndexFailure[] | undefined;
 
   async function build(): Promise<IndexReport> {
-    const report = await buildIndexes(modelNames.map((name) => models[name]));
+    const wanted = modelNames.map((name) => models[name]);
+    let report = await buildIndexes(wanted);
+    if (report.failed.some((failure) => isDoubleCounter(models, failure))) {
+      // Better Auth counts without an index, and may count one client twice. Counters may be lost, double ones may not stay.
+      await models.RateLimit.deleteMany({});
+      report = await buildIndexes(wanted);
+    }
     failures = report.failed;
     for (const failure of failures) log.warn(describeFailure(failure));
     return report;

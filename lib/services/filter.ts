@@ -17,3 +17,14 @@ export function noneOf<T>(values: readonly T[]): { $nin: T[] } {
 export function after(instant: Date): { $gt: Date } {
   return mongoose.trusted({ $gt: instant });
 }
+
+/** A filter that matches texts with this beginning; an index on the field serves it. */
+export function startingWith(prefix: string): { $regex: RegExp } {
+  const escaped = prefix.replace(/[\\^$.|?*+()[\]{}]/g, "\\$&");
+  return mongoose.trusted({ $regex: new RegExp(`^${escaped}`) });
+}
+
+/** A filter that matches where the field is false, null or missing. */
+export function notTrue(): { $nin: boolean[] } {
+  return noneOf([true]);
+}

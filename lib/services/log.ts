@@ -10,8 +10,12 @@ export function createLog({ disabled, level, log }: Config["logger"]): Log {
   const write = (entry: Level, message: string, cause: unknown) => {
     if (disabled || LEVELS.indexOf(entry) < least) return;
     const details = cause === undefined ? [] : [describe(cause)];
-    if (log === undefined) console[entry](`[better-auth-express] ${message}`, ...details);
-    else log(entry, message, ...details);
+    try {
+      if (log === undefined) console[entry](`[better-auth-express] ${message}`, ...details);
+      else log(entry, message, ...details);
+    } catch {
+      // A log that is broken changes no answer, and ends no process from the background.
+    }
   };
   return {
     info: (message, cause) => {

@@ -70,8 +70,7 @@ export async function findUserByPassword(
   password: string,
 ): Promise<ProvenUser | null> {
   const found = await findCredentials(auth, email);
-  // A hash of an over-long text would be a way to keep the processor busy.
-  if (password.length > auth.config.emailAndPassword.maxPasswordLength) return null;
+  if (isTooLong(auth, password)) return null;
   const stored = found?.account?.password;
   if (found === null || stored === undefined || stored === null) {
     await spendSameWork(auth, password);
@@ -154,7 +153,23 @@ async function replaceHash(
   }
 }
 
-async function spendSameWork({ config }: AuthContext, password: string): Promise<void> {
+/** A hash of an over-long text would be a way to keep the processor busy. */
+function isTooLong({ config }: AuthContext, password: string): boolean {
+  return password.length > config.emailAndPassword.maxPasswordLength;
+}
+
+/** Whether a password belongs to a stored hash; an over-long one is refused without hashing it. */
+export async function matchesPassword(
+  auth: AuthContext,
+  stored: string,
+  password: string,
+): Promise<boolean> {
+  if (isTooLong(auth, password)) return false;
+  return matches(auth, null, stored, password);
+}
+
+/** Does the work of a check whose answer is known, so that the time does not tell. */
+export async function spendSameWork({ config }: AuthContext, password: string): Promise<void> {
   const { hash, cost } = config.emailAndPassword.password;
   await (hash === undefined ? spendHash(password, cost) : hash(password));
 }

@@ -1,8 +1,12 @@
+import type { QueryFilter } from "mongoose";
 import type { ActiveSession, AuthContext, Call } from "../context.ts";
-import { CREDENTIAL, type Account } from "../models/account.ts";
-import { createId, formatId, type Id } from "../models/id.ts";
+import type { Account } from "../models/account.ts";
+import { createId, formatId, referenceForms, type Id } from "../models/id.ts";
 import type { User } from "../models/user.ts";
+import { updatesOf } from "./additional-fields.ts";
+import { credentialAccount } from "./credential.ts";
 import { isDuplicateKey, isUnavailable } from "./database-errors.ts";
+import { anyOf } from "./filter.ts";
 import { createSession } from "./session.ts";
 import { inTransaction, insert } from "./transaction.ts";
 
@@ -36,8 +40,8 @@ export async function signUpWithPassword(
 ): Promise<SignedUp | null> {
   const { auth } = call;
   const user = await newUser(call, fields);
-  const account = credentialAccount(user, passwordHash);
-  if (await isTakenWithoutIndex(call, user.email)) return null;
+  const account = credentialAccount(user._id, passwordHash, user.createdAt);
+  if (await isTakenWithoutIndex(auth, user.email)) return null;
   let active: ActiveSession | null;
   try {
     active = await inTransaction(auth, async (transaction) => {
@@ -75,31 +79,48 @@ export async function newUser(call: Call, fields: NewUser): Promise<User> {
  * @returns null when the user is gone
  */
 export async function updateUser(
-  { models, config, now }: AuthContext,
+  auth: AuthContext,
   id: Id,
   changes: Partial<User>,
 ): Promise<User | null> {
-  const made = Object.entries(config.user.additionalFields).flatMap(([name, field]) =>
-    field.onUpdate === undefined ? [] : [[field.fieldName ?? name, field.onUpdate()] as const],
-  );
-  const $set = { ...Object.fromEntries(made), ...changes, updatedAt: now() };
-  return models.User.findOneAndUpdate({ _id: id }, { $set }, { returnDocument: "after" }).lean();
+  return updateUserWhere(auth, { _id: id }, changes);
 }
 
-function credentialAccount(user: User, password: string): Account {
-  return {
-    _id: createId(),
-    accountId: formatId(user._id),
-    providerId: CREDENTIAL,
-    userId: user._id,
-    password,
-    createdAt: user.createdAt,
-    updatedAt: user.createdAt,
-  };
+/**
+ * As `updateUser`, only while the user is as expected.
+ *
+ * @returns null when no user is
+ */
+export async function updateUserWhere(
+  { models, config, now }: AuthContext,
+  expected: Pick<User, "_id"> & QueryFilter<User>,
+  changes: Partial<User>,
+): Promise<User | null> {
+  const $set = { ...updatesOf(config.user.additionalFields), ...changes, updatedAt: now() };
+  return models.User.findOneAndUpdate(expected, { $set }, { returnDocument: "after" }).lean();
+}
+
+/**
+ * Deletes a user and everything that refers to them, in one transaction. On a standalone server the user goes last, and
+ * before it the accounts, so that a crash leaves someone who can sign in and try again.
+ *
+ * @returns false when the user was gone already; of parallel calls, one gets true
+ */
+export async function deleteUser(auth: AuthContext, userId: Id): Promise<boolean> {
+  const { models } = auth;
+  const references = anyOf(referenceForms(userId));
+  return inTransaction(auth, async (transaction) => {
+    const session = transaction ?? null;
+    await models.Session.deleteMany({ userId: references }).session(session);
+    await models.Verification.deleteMany({ value: formatId(userId) }).session(session);
+    await models.Account.deleteMany({ userId: references }).session(session);
+    const { deletedCount } = await models.User.deleteOne({ _id: userId }).session(session);
+    return deletedCount > 0;
+  });
 }
 
 /** Where old duplicates keep the unique index from being built, a look-up is all that is left. */
-async function isTakenWithoutIndex({ auth }: Call, email: string): Promise<boolean> {
+export async function isTakenWithoutIndex(auth: AuthContext, email: string): Promise<boolean> {
   const { User } = auth.models;
   if (!auth.database.lacksIndex(User.collection.collectionName, "email")) return false;
   return (await User.exists({ email })) !== null;

@@ -1,7 +1,11 @@
 import { z } from "zod";
-import { Challenge } from "../../context.ts";
+import { Challenge, type Call } from "../../context.ts";
 import { endpoint } from "../../endpoint.ts";
 import { coreErrors, failures } from "../../errors.ts";
+import { guardGuesses } from "../../services/guess-guard.ts";
+import { startVerificationMail } from "../../services/mail.ts";
+import { mayMail } from "../../services/mailbox-limit.ts";
+import type { User } from "../../models/user.ts";
 import { findUserByPassword } from "../../services/password.ts";
 import { SessionRefused, signIn } from "../../services/session.ts";
 import { flag, isEmailAddress, publicSession, publicUser, returnAddress } from "../core/schemas.ts";
@@ -43,10 +47,16 @@ export const signInEmail = endpoint("signInEmail", {
     const { enabled, requireEmailVerification } = auth.config.emailAndPassword;
     if (!enabled) throw fail("EMAIL_PASSWORD_DISABLED");
     if (!isEmailAddress(body.email)) throw fail("INVALID_EMAIL");
-    const proven = await findUserByPassword(auth, body.email.toLowerCase(), body.password);
+    const email = body.email.toLowerCase();
+    const proven = await guardGuesses(call, email, () =>
+      findUserByPassword(auth, email, body.password),
+    );
     if (proven === null) throw fail("INVALID_EMAIL_OR_PASSWORD");
     const { user, current } = proven;
-    if (requireEmailVerification && !user.emailVerified) throw fail("EMAIL_NOT_VERIFIED");
+    if (requireEmailVerification && !user.emailVerified) {
+      await mailAgain(call, user, body.callbackURL);
+      throw fail("EMAIL_NOT_VERIFIED");
+    }
     const persistent = body.rememberMe ?? body.dontRememberMe !== true;
     const options = { persistent, proof: "password", current } as const;
     const active = await signIn(call, user, options).catch((cause: unknown) => {
@@ -66,3 +76,14 @@ export const signInEmail = endpoint("signInEmail", {
     };
   },
 });
+
+async function mailAgain(
+  call: Call<undefined>,
+  user: User,
+  callbackURL: string | undefined,
+): Promise<void> {
+  if (!call.auth.config.emailVerification.sendOnSignIn) return;
+  if (await mayMail(call.auth, "verification", user.email)) {
+    startVerificationMail(call, user, callbackURL);
+  }
+}

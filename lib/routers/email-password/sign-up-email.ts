@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Call } from "../../context.ts";
+import type { AuthContext, Call } from "../../context.ts";
 import { endpoint } from "../../endpoint.ts";
 import { failures } from "../../errors.ts";
 import type { User } from "../../models/user.ts";
@@ -7,6 +7,9 @@ import { fieldErrors, readFields, refuseClosedFields } from "../../services/addi
 import { runInBackground } from "../../services/background.ts";
 import { isRefusal } from "../../services/database-errors.ts";
 import { fetchRequest } from "../../services/fetch-request.ts";
+import { mayMail } from "../../services/mailbox-limit.ts";
+import { markKnownDevice } from "../../services/guess-guard.ts";
+import { startVerificationMail } from "../../services/mail.ts";
 import { checkNewPassword, hashForStorage, newPasswordErrors } from "../../services/password.ts";
 import { SessionRefused, setSessionCookies } from "../../services/session.ts";
 import { newUser, signUpWithPassword, type NewUser } from "../../services/user.ts";
@@ -63,15 +66,19 @@ export const signUpEmail = endpoint("signUpEmail", {
     const fields: NewUser = { ...extra, name, email, ...(image != null && { image }) };
     const passwordHash = await hashForStorage(auth, password);
     const signsIn = autoSignIn && !requireEmailVerification;
+    // Before anything is stored: a counter that cannot be reached refuses the sign-up, and known addresses count alike.
+    const isMailed = mails(auth) && (await mayMail(auth, "verification", email));
     const session = signsIn ? { persistent: rememberMe } : null;
     const created = await create(call, fields, { passwordHash, session });
     if (created === null) {
       if (signsIn) throw fail("USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL");
-      return pretendSuccess(call, fields);
+      return pretendSuccess(call, fields, isMailed);
     }
     const { user, active } = created;
+    if (isMailed && sendsVerification(auth)) startVerificationMail(call, user, body.callbackURL);
     if (active === null) return { token: null, user: auth.views.user(user), session: null };
     setSessionCookies(auth, request, reply, active);
+    markKnownDevice(call, email);
     return {
       token: active.token,
       user: auth.views.user(user),
@@ -79,6 +86,16 @@ export const signUpEmail = endpoint("signUpEmail", {
     };
   },
 });
+
+/** Whether someone is mailed: the new user, or the known one. */
+function mails(auth: AuthContext): boolean {
+  return sendsVerification(auth) || auth.config.emailAndPassword.onExistingUserSignUp !== undefined;
+}
+
+/** By default, where sign-in needs the address verified. */
+function sendsVerification({ config }: AuthContext): boolean {
+  return config.emailVerification.sendOnSignUp ?? config.emailAndPassword.requireEmailVerification;
+}
 
 /** A refusal by another unique index (an additional field, a username) is the user's to mend. */
 async function create(...args: Parameters<typeof signUpWithPassword>) {
@@ -92,11 +109,11 @@ async function create(...args: Parameters<typeof signUpWithPassword>) {
 }
 
 /** The answer that a new user would get, so that nobody learns which addresses are known (ASVS 5.0 §6.3.8). */
-async function pretendSuccess(call: Call, fields: NewUser) {
+async function pretendSuccess(call: Call, fields: NewUser, isMailed: boolean) {
   const { auth, request } = call;
   await refuseTakenFields(call, fields);
   const { onExistingUserSignUp } = auth.config.emailAndPassword;
-  if (onExistingUserSignUp !== undefined) {
+  if (isMailed && onExistingUserSignUp !== undefined) {
     runInBackground(auth, "onExistingUserSignUp", async () => {
       const known: User | null = await auth.models.User.findOne({ email: fields.email }).lean();
       if (known === null) return;

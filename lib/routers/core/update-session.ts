@@ -1,0 +1,41 @@
+import { z } from "zod";
+import { endpoint } from "../../endpoint.ts";
+import { failures } from "../../errors.ts";
+import type { Session } from "../../models/session.ts";
+import { fieldErrors, readFields, updatesOf } from "../../services/additional-fields.ts";
+import { clearSessionCookies, setSessionCookies } from "../../services/session.ts";
+import { publicSession } from "./schemas.ts";
+
+const errors = {
+  BODY_MUST_BE_AN_OBJECT: [400, "Body must be an object"],
+  NO_FIELDS_TO_UPDATE: [400, "No fields to update"],
+  ...fieldErrors,
+  FAILED_TO_GET_SESSION: [401, "Failed to get session"],
+} as const;
+const fail = failures(errors);
+
+export const updateSession = endpoint("updateSession", {
+  method: "POST",
+  path: "/update-session",
+  summary: "Change the app's own fields of the caller's session",
+  access: "session",
+  body: z.looseObject({}),
+  response: z.object({ session: publicSession }),
+  errors,
+  async handler({ auth, active, body, request, reply }) {
+    const { additionalFields } = auth.config.session;
+    const changes = await readFields(additionalFields, body, "update");
+    if (Object.keys(changes).length === 0) throw fail("NO_FIELDS_TO_UPDATE");
+    const session: Session | null = await auth.models.Session.findOneAndUpdate(
+      { _id: active.session._id },
+      { $set: { ...updatesOf(additionalFields), ...changes, updatedAt: auth.now() } },
+      { returnDocument: "after" },
+    ).lean();
+    if (session === null) {
+      clearSessionCookies(auth, request, reply);
+      throw fail("FAILED_TO_GET_SESSION");
+    }
+    setSessionCookies(auth, request, reply, active);
+    return { session: auth.views.session(session, active.token) };
+  },
+});

@@ -1,0 +1,189 @@
+import { createHash } from "node:crypto";
+import { Types, type ClientSession } from "mongoose";
+import type { AuthContext } from "../context.ts";
+import { hashToken, randomToken } from "../crypto/token.ts";
+import { createId, formatId, type Id } from "../models/id.ts";
+import type { Verification } from "../models/verification.ts";
+import type { StoreIdentifier } from "../options.ts";
+import { after, anyOf, noneOf, startingWith } from "./filter.ts";
+import { insert } from "./transaction.ts";
+
+/** What a short-lived proof is for: the front of its identifier, and the form of its secret part. */
+export interface Purpose {
+  readonly prefix: string;
+  readonly length: number;
+  /** Characters of the secret part; letters and digits by default. */
+  readonly alphabet?: string;
+}
+
+const LOWER_ALPHANUMERIC = "0123456789abcdefghijklmnopqrstuvwxyz";
+
+/** Contract data-model.md, "verification". */
+export const PASSWORD_RESET: Purpose = { prefix: "reset-password:", length: 24 };
+export const ACCOUNT_DELETION: Purpose = {
+  prefix: "delete-account-",
+  length: 32,
+  alphabet: LOWER_ALPHANUMERIC,
+};
+/** Front of the identifiers of trusted devices (two-factor). */
+export const TRUSTED_DEVICE_PREFIX = "trust-device-";
+
+/** A proof with its row, which does not know the secret. */
+interface Issued {
+  readonly secret: string;
+  readonly row: Verification;
+}
+
+/** Whom a proof is for. */
+export interface Issuing {
+  readonly userId: Id;
+  /** Seconds. */
+  readonly expiresIn: number;
+}
+
+/**
+ * Issues a short-lived proof that stands for a user.
+ *
+ * @returns its secret, for the mail; nowhere stored
+ */
+export async function issueVerification(
+  auth: AuthContext,
+  purpose: Purpose,
+  issuing: Issuing,
+): Promise<string> {
+  const { secret, row } = await newVerification(auth, purpose, issuing);
+  await insert(auth.models.Verification, row, undefined);
+  return secret;
+}
+
+/**
+ * As `issueVerification`, and ends what the user had of this purpose. There is one row per user, under an id made of
+ * both: of parallel calls the last to be written stays, whatever the clocks of their processes say.
+ */
+export async function issueSoleVerification(
+  auth: AuthContext,
+  purpose: Purpose,
+  issuing: Issuing,
+): Promise<string> {
+  const { secret, row } = await putSole(auth, purpose, issuing);
+  const { _id, value } = row;
+  // Rows of Better Auth, which keeps every one.
+  const others = { value, identifier: startingWith(purpose.prefix), _id: noneOf([_id]) };
+  await auth.models.Verification.deleteMany(others);
+  return secret;
+}
+
+/** The same writes as `issueSoleVerification`, for nobody; leaves nothing. */
+export async function pretendToIssueSole(
+  auth: AuthContext,
+  purpose: Purpose,
+  { expiresIn }: Omit<Issuing, "userId">,
+): Promise<void> {
+  const nobody = createId();
+  await putSole(auth, purpose, { userId: nobody, expiresIn });
+  await deleteVerifications(auth, purpose.prefix, nobody);
+}
+
+async function putSole(auth: AuthContext, purpose: Purpose, issuing: Issuing): Promise<Issued> {
+  const issued = await newVerification(auth, purpose, issuing);
+  const digest = createHash("sha256").update(purpose.prefix + issued.row.value, "utf8");
+  const _id = Types.ObjectId.createFromHexString(digest.digest("hex").slice(0, 24));
+  const row = { ...issued.row, _id };
+  // Parallel upserts of one `_id`: the server itself tries the refused ones again.
+  await auth.models.Verification.replaceOne({ _id }, row, { upsert: true });
+  return { ...issued, row };
+}
+
+async function newVerification(
+  auth: AuthContext,
+  purpose: Purpose,
+  { userId, expiresIn }: Issuing,
+): Promise<Issued> {
+  const secret = randomToken(purpose.length, purpose.alphabet);
+  const createdAt = auth.now();
+  const row = {
+    _id: createId(),
+    identifier: await storedIdentifier(auth, purpose, secret),
+    value: formatId(userId),
+    expiresAt: new Date(createdAt.getTime() + expiresIn * 1000),
+    createdAt,
+    updatedAt: createdAt,
+  };
+  return { secret, row };
+}
+
+/** The purpose stays in front, whatever the form; only the plain one, by Better Auth's choice, has no colon behind. */
+async function storedIdentifier(
+  auth: AuthContext,
+  { prefix }: Purpose,
+  secret: string,
+): Promise<string> {
+  const form = storedForm(auth, prefix);
+  if (form === "plain") return prefix + secret;
+  if (form === "hashed") return prefix + hashToken(secret);
+  return `${prefix}c1:${await form.hash(prefix + secret)}`;
+}
+
+function storedForm({ config }: AuthContext, prefix: string): StoreIdentifier {
+  const { storeIdentifier } = config.verification;
+  if (typeof storeIdentifier === "string" || "hash" in storeIdentifier) return storeIdentifier;
+  const { overrides, default: standard } = storeIdentifier;
+  const own = Object.entries(overrides).find(([front]) => prefix.startsWith(front));
+  return own?.[1] ?? standard;
+}
+
+/** The newest live row of a presented secret; null when it is unknown, used or expired. */
+export async function findVerification(
+  auth: AuthContext,
+  purpose: Purpose,
+  secret: string,
+): Promise<Verification | null> {
+  const { models, now } = auth;
+  const identifiers = await identifiersOf(auth, purpose, secret);
+  if (identifiers === null) return null;
+  return models.Verification.findOne({ identifier: anyOf(identifiers), expiresAt: after(now()) })
+    .sort({ createdAt: -1 })
+    .lean();
+}
+
+/** Uses a presented secret up: of parallel calls, one gets the row and the others null. */
+export async function consumeVerification(
+  auth: AuthContext,
+  purpose: Purpose,
+  secret: string,
+  transaction?: ClientSession,
+): Promise<Verification | null> {
+  const { models, now } = auth;
+  const identifiers = await identifiersOf(auth, purpose, secret);
+  if (identifiers === null) return null;
+  const filter = { identifier: anyOf(identifiers), expiresAt: after(now()) };
+  return models.Verification.findOneAndDelete(filter, { sort: { createdAt: -1 } })
+    .session(transaction ?? null)
+    .lean();
+}
+
+/**
+ * As it is stored now, hashed, and plain as Better Auth stores it. A value with a colon is refused before any look-up,
+ * so that nothing read from the database opens anything.
+ */
+async function identifiersOf(
+  auth: AuthContext,
+  purpose: Purpose,
+  secret: string,
+): Promise<string[] | null> {
+  const { prefix, length } = purpose;
+  if (secret.length !== length || !/^[A-Za-z0-9]+$/.test(secret)) return null;
+  const current = await storedIdentifier(auth, purpose, secret);
+  return [...new Set([current, prefix + hashToken(secret), prefix + secret])];
+}
+
+/** Ends the open proofs of a purpose that stand for this user. */
+export async function deleteVerifications(
+  { models }: AuthContext,
+  prefix: string,
+  userId: Id,
+  transaction?: ClientSession,
+): Promise<void> {
+  const filter = { value: formatId(userId), identifier: startingWith(prefix) };
+  await models.Verification.deleteMany(filter).session(transaction ?? null);
+}
