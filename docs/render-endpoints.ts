@@ -2,6 +2,7 @@ import type { AnyEndpoint } from "../lib/endpoint.ts";
 import { errorsOf } from "../lib/error-list.ts";
 import type { Plugin } from "../lib/plugin.ts";
 import { code, table } from "./markdown.ts";
+import { isAddressCode } from "./remedies.ts";
 
 const ACCESS: Readonly<Record<AnyEndpoint["access"], string>> = {
   public: "anyone",
@@ -28,17 +29,25 @@ export function renderEndpoints(features: readonly Plugin[]): string {
         endpoint.summary,
         accessOf(endpoint),
         limitOf(endpoint),
-        codes.map(code).join(" "),
+        listed(codes),
       ];
     });
     return `## ${id}\n\n${table(head, rows)}`;
   });
   const shared = [
-    `- every endpoint: ${everywhere.map(code).join(" ")}`,
-    `- every endpoint with \`POST\`: ${ofWrites.map(code).join(" ")}`,
+    `- every endpoint: ${listed(everywhere)}`,
+    `- every endpoint with \`POST\`: ${listed(ofWrites)}`,
   ];
   return `${INTRODUCTION}\n\n${shared.join("\n")}\n\n${sections.join("\n\n")}\n`;
 }
+
+/** The codes of return addresses as one. */
+function listed(codes: readonly string[]): string {
+  const others = codes.filter((name) => !isAddressCode(name)).map(code);
+  return [...others, ...(codes.some(isAddressCode) ? [ADDRESSES] : [])].join(" ");
+}
+
+const ADDRESSES = "and those of [return addresses](errors.md#return-addresses)";
 
 function writes({ methods }: AnyEndpoint): boolean {
   return methods.includes("POST");

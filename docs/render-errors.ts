@@ -2,6 +2,7 @@ import { errorsOf } from "../lib/error-list.ts";
 import { coreErrors } from "../lib/errors.ts";
 import type { Plugin } from "../lib/plugin.ts";
 import { code, table } from "./markdown.ts";
+import { isAddressCode, REMEDIES } from "./remedies.ts";
 
 interface Row {
   readonly name: string;
@@ -37,8 +38,23 @@ export function renderErrors(features: readonly Plugin[]): string {
     rows.push({ name, status, message, endpoints: [], where });
   }
   rows.sort((a, b) => a.status - b.status || (a.name < b.name ? -1 : 1));
-  const cells = rows.map((row) => [String(row.status), code(row.name), row.message, row.where]);
-  return `${INTRODUCTION}\n\n${table(["Status", "Code", "Message", "From"], cells)}\n`;
+  const addresses = rows.filter(({ name }) => isAddressCode(name));
+  const others = rows.filter(({ name }) => !isAddressCode(name));
+  assertKnown(rows.map(({ name }) => name));
+  const cells = others.map((row) => [...cellsOf(row), row.where, REMEDIES[row.name] ?? ""]);
+  const main = table(["Status", "Code", "Message", "From", "What to do"], cells);
+  const ofAddresses = table(["Status", "Code", "Message"], addresses.map(cellsOf));
+  return `${INTRODUCTION}\n\n${main}\n\n${ADDRESSES}\n\n${ofAddresses}\n`;
+}
+
+function cellsOf({ status, name, message }: Row): string[] {
+  return [String(status), code(name), message];
+}
+
+/** A remedy whose code is gone would never be read again. */
+function assertKnown(names: readonly string[]): void {
+  const unknown = Object.keys(REMEDIES).filter((name) => !names.includes(name));
+  if (unknown.length > 0) throw new Error(`docs: no endpoint answers with ${unknown.join(", ")}`);
 }
 
 const INTRODUCTION = `# Errors
@@ -47,6 +63,13 @@ Made by \`npm run docs\` from the declarations in \`lib\`. Every error is JSON, 
 code; messages may name a field instead of the text here (\`VALIDATION_ERROR\`). 429 and 503 carry \`Retry-After\` in
 seconds. Endpoints are given by their names on \`auth.api\`; the middleware answers with \`UNAUTHORIZED\`, \`BANNED_USER\`,
 \`SESSION_NOT_FRESH\`, \`FORBIDDEN\` and \`SERVICE_UNAVAILABLE\`.`;
+
+const ADDRESSES = `## Return addresses
+
+From every endpoint with \`POST\`, whether or not it has a use for the address, and from those with \`GET\` that send a browser on.
+
+What to do: use a path of the app (\`/welcome\`), or add the origin of the address to \`trustedOrigins\`. What an address may look
+like: [protocol, section 5](protocol.md#5-origins-and-return-addresses). 400: give it once, as a text.`;
 
 function whereOf(endpoints: readonly string[], all: readonly string[]): string {
   const others = all.filter((name) => !endpoints.includes(name));

@@ -23,18 +23,23 @@ function markup(part: Part): string {
   return String(part).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
+/** Whoever is signed in. */
+export interface Viewer {
+  readonly name: string;
+  readonly role: string | null;
+}
+
 /** One page of the demo. */
 export interface Page {
   readonly title: string;
   readonly body: Html;
-  /** Name of whoever is signed in. */
-  readonly userName?: string | undefined;
+  readonly viewer?: Viewer | null;
   /** HTTP status. Default 200. */
   readonly status?: number;
 }
 
 /** Sends a page. Its style and script carry a nonce, everything else is refused by the policy. */
-export function sendPage(res: Response, { title, body, userName, status = 200 }: Page): void {
+export function sendPage(res: Response, { title, body, viewer = null, status = 200 }: Page): void {
   const nonce = randomBytes(16).toString("base64");
   const policy = [
     "default-src 'none'",
@@ -53,14 +58,14 @@ export function sendPage(res: Response, { title, body, userName, status = 200 }:
     "Referrer-Policy": "same-origin",
   });
   res.status(status).type("html");
-  res.send(shell(nonce, title, body, userName).text);
+  res.send(shell(nonce, title, body, viewer).text);
 }
 
-function shell(nonce: string, title: string, body: Html, userName: string | undefined): Html {
+function shell(nonce: string, title: string, body: Html, viewer: Viewer | null): Html {
   const links =
-    userName === undefined
+    viewer === null
       ? html`<a href="/sign-in">Sign in</a> <a href="/sign-up">Sign up</a>`
-      : html`<a href="/account">${userName === "" ? "Account" : userName}</a>
+      : html`<a href="/account">${viewer.name === "" ? "Account" : viewer.name}</a>
           <form data-post="/auth/sign-out" data-next="/">
             <button class="link">Sign out</button>
           </form>`;
@@ -80,7 +85,7 @@ function shell(nonce: string, title: string, body: Html, userName: string | unde
           <nav aria-label="Main">
             <a class="brand" href="/">Demo</a>
             <a href="/private">Private</a>
-            <a href="/admin">Admin</a>
+            ${viewer?.role === "admin" ? html`<a href="/admin">Admin</a>` : null}
             <span class="own">${links}</span>
           </nav>
         </header>
@@ -149,7 +154,10 @@ table { width: 100%; border-collapse: collapse }
 th, td { padding: .5rem .75rem .5rem 0; text-align: left; border-top: 1px solid var(--line) }
 `;
 
-/** Sends forms as JSON and shows what the API answers; it reloads or goes on when all is well. */
+/**
+ * Sends forms as JSON and shows what the API answers; it reloads or goes on when all is well. A `callbackURL` has been
+ * checked by then: the API refuses one of another site.
+ */
 const SCRIPT = `
 const alertBox = document.getElementById("alert");
 const say = (text) => {
@@ -170,7 +178,7 @@ for (const form of document.querySelectorAll("form[data-post]")) {
       const body = JSON.stringify(fields);
       const response = await fetch(form.dataset.post, { method: "POST", headers, body });
       const answer = await response.json();
-      if (response.ok) return location.assign(answer.url ?? form.dataset.next ?? location.href);
+      if (response.ok) return location.assign(answer.url ?? (fields.callbackURL || form.dataset.next || location.href));
       say(answer.message.replace(/^\\[body\\.(\\w+)\\] /, "$1: "));
     } catch {
       say("The server cannot be reached. Please try again.");

@@ -1,13 +1,20 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Auth } from "better-auth-express";
-import type { ErrorRequestHandler, Express } from "express";
+import type { ErrorRequestHandler, Express, Request } from "express";
 import { html, sendPage, type Html } from "./layout.ts";
 
 const SIGN_IN = "/sign-in";
 const MAX_USERS = 50;
 
+/** Added to every user: shown in answers, and set by no request. */
+export const userFields = {
+  role: { type: "string", required: false, input: false },
+} as const;
+
+type DemoAuth = Auth<{ user: { additionalFields: typeof userFields } }>;
+
 /** Adds the pages of the demo; what they do with sessions is what any app would do. */
-export function addPages(app: Express, auth: Auth): void {
+export function addPages(app: Express, auth: DemoAuth): void {
   const { api, models, requireAdmin, requireSession } = auth;
 
   /** Whoever looks at a public page, or null; only a protected page renews the session. */
@@ -17,29 +24,28 @@ export function addPages(app: Express, auth: Auth): void {
 
   app.get("/", async (req, res) => {
     const user = await viewer(req.headers);
-    sendPage(res, { title: "Welcome", userName: user?.name, body: welcome(user !== null) });
+    sendPage(res, { title: "Welcome", viewer: user, body: welcome(user !== null) });
   });
 
-  app.get("/sign-up", (_req, res) => {
-    sendPage(res, { title: "Sign up", body: signUp() });
+  app.get("/sign-up", async (req, res) => {
+    const user = await viewer(req.headers);
+    sendPage(res, { title: "Sign up", viewer: user, body: signUp(goalOf(req)) });
   });
 
   app.get(SIGN_IN, async (req, res) => {
     const user = await viewer(req.headers);
-    const { callbackURL, error } = req.query;
-    if (user !== null && error !== undefined) {
-      sendPage(res, { title: "No access", userName: user.name, status: 403, body: noAccess() });
+    if (user !== null && req.query["error"] !== undefined) {
+      sendPage(res, { title: "No access", viewer: user, status: 403, body: noAccess() });
       return;
     }
-    const goal = typeof callbackURL === "string" ? callbackURL : "/account";
-    sendPage(res, { title: "Sign in", userName: user?.name, body: signIn(goal) });
+    sendPage(res, { title: "Sign in", viewer: user, body: signIn(goalOf(req)) });
   });
 
   app.get("/account", requireSession({ redirectTo: SIGN_IN }), async (req, res) => {
     const { session, user } = req.auth;
     const sessions = await api.listSessions({ headers: req.headers });
     const list = sessions.map((each) => sessionRow(each, each.id === session.id));
-    sendPage(res, { title: "Account", userName: user.name, body: account(user, list) });
+    sendPage(res, { title: "Account", viewer: user, body: account(user, list) });
   });
 
   app.get("/private", requireSession({ redirectTo: SIGN_IN }), (req, res) => {
@@ -48,18 +54,19 @@ export function addPages(app: Express, auth: Auth): void {
       res.json({ message: "Only you can see this.", email: user.email });
       return;
     }
-    sendPage(res, { title: "Private", userName: user.name, body: privatePage(user.email) });
+    sendPage(res, { title: "Private", viewer: user, body: privatePage(user.email) });
   });
 
   app.get("/admin", requireAdmin({ redirectTo: SIGN_IN }), async (req, res) => {
     const users = await models.User.find().sort({ _id: -1 }).limit(MAX_USERS).lean();
-    sendPage(res, { title: "Users", userName: req.auth.user.name, body: admin(users) });
+    sendPage(res, { title: "Users", viewer: req.auth.user, body: admin(users) });
   });
 
-  app.use((_req, res) => {
+  app.use(async (req, res) => {
+    const user = await viewer(req.headers);
     const body = html`<h1>Nothing here</h1>
       <p><a href="/">Back to the start</a></p>`;
-    sendPage(res, { title: "Not found", status: 404, body });
+    sendPage(res, { title: "Not found", viewer: user, status: 404, body });
   });
 
   const showError: ErrorRequestHandler = (error: unknown, _req, res, next) => {
@@ -72,6 +79,11 @@ export function addPages(app: Express, auth: Auth): void {
     sendPage(res, { title: "Error", status: 503, body });
   };
   app.use(showError);
+}
+
+/** Where the visitor wanted to go; whether that may be is for the API to say. */
+function goalOf({ query: { callbackURL } }: Request): string {
+  return typeof callbackURL === "string" ? callbackURL : "/account";
 }
 
 function welcome(isSignedIn: boolean): Html {
@@ -102,10 +114,11 @@ function welcome(isSignedIn: boolean): Html {
     </section>`;
 }
 
-function signUp(): Html {
+function signUp(callbackURL: string): Html {
   return html`<section class="card narrow">
     <h1>Sign up</h1>
-    <form data-post="/auth/sign-up/email" data-next="/account">
+    <form data-post="/auth/sign-up/email">
+      <input type="hidden" name="callbackURL" value="${callbackURL}" />
       <label>Name <input name="name" autocomplete="name" required maxlength="256" /></label>
       <label>E-mail <input name="email" type="email" autocomplete="username" required /></label>
       <label>
@@ -114,7 +127,7 @@ function signUp(): Html {
       </label>
       <button class="wide">Create account</button>
     </form>
-    <p class="muted">Known here already? <a href="/sign-in">Sign in</a></p>
+    <p class="muted">Known here already? <a href="${link("/sign-in", callbackURL)}">Sign in</a></p>
   </section>`;
 }
 
@@ -133,8 +146,12 @@ function signIn(callbackURL: string): Html {
       >
       <button class="wide">Sign in</button>
     </form>
-    <p class="muted">New here? <a href="/sign-up">Sign up</a></p>
+    <p class="muted">New here? <a href="${link("/sign-up", callbackURL)}">Sign up</a></p>
   </section>`;
+}
+
+function link(path: string, callbackURL: string): string {
+  return `${path}?${new URLSearchParams({ callbackURL }).toString()}`;
 }
 
 interface Person {

@@ -1,9 +1,8 @@
 import { join, resolve } from "node:path";
 import { betterAuth, type Plugin } from "better-auth-express";
-import { startMongo } from "better-auth-express/dev";
 import express from "express";
-import { addPages } from "./pages.ts";
-import { developmentSecret, instructions, listen, stopSignal } from "./support.ts";
+import { addPages, userFields } from "./pages.ts";
+import { demoMongo, developmentSecret, instructions, listen, stopSignal } from "./support.ts";
 
 const env = process.env;
 const port = Number(env["PORT"] ?? 3000);
@@ -25,13 +24,14 @@ const firstUserIsAdmin = {
 async function main(): Promise<void> {
   const stopped = stopSignal();
   const server = await listen(port);
-  const mongo = await startMongo({ dbPath: join(dataFolder, "mongodb") });
+  const mongo = await demoMongo(join(dataFolder, "mongodb"));
 
   const auth = betterAuth({
     baseURL,
     secret: env["BETTER_AUTH_SECRET"] ?? developmentSecret(dataFolder),
     database: mongo.uri,
     emailAndPassword: { enabled: true },
+    user: { additionalFields: userFields },
     plugins: [firstUserIsAdmin],
   });
   await auth.ready();

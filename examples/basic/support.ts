@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { join } from "node:path";
-import type { startMongo } from "better-auth-express/dev";
+import { startMongo, type MongoServer } from "better-auth-express/dev";
 
 /** Milliseconds in which a second signal is an echo of the first: npm passes on what the terminal has sent already. */
 const ECHO_MS = 1000;
@@ -43,8 +43,28 @@ export async function listen(port: number): Promise<Server> {
     return server;
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
-    const reason = code === "EADDRINUSE" ? "is in use" : `cannot be used (${String(code)})`;
+    const isTaken = code === "EADDRINUSE";
+    const reason = isTaken
+      ? "is in use, perhaps by another demo"
+      : `cannot be used (${String(code)})`;
     throw new Error(`Port ${port} ${reason}. Choose another one: PORT=3001 npm start`, { cause });
+  }
+}
+
+/**
+ * A MongoDB with its data in this folder, or the one that MONGODB_URI names.
+ *
+ * @throws Error that says what to do, when the folder is in use
+ */
+export async function demoMongo(dbPath: string): Promise<MongoServer> {
+  try {
+    return await startMongo({ dbPath });
+  } catch (cause) {
+    if (!(cause instanceof Error && /data folder .* is in use/.test(cause.message))) throw cause;
+    throw new Error(
+      `The data folder ${dbPath} is in use: another demo may be running here. End that one, or give this one a database of its own with MONGODB_URI.`,
+      { cause },
+    );
   }
 }
 
@@ -65,10 +85,10 @@ export function developmentSecret(folder: string): string {
 export interface Started {
   readonly baseURL: string;
   readonly dataFolder: string;
-  readonly mongo: Awaited<ReturnType<typeof startMongo>>;
+  readonly mongo: MongoServer;
 }
 
-/** What the terminal shows: where the app is, the same steps as `curl` lines, and where the data is. */
+/** What the terminal shows: where the app is and what to do first, the same as `curl` lines, and where the data is. */
 export function instructions({ baseURL, dataFolder, mongo }: Started): string {
   const { origin } = new URL(baseURL);
   const address = `ada-${randomBytes(2).toString("hex")}@example.com`;
@@ -77,16 +97,17 @@ export function instructions({ baseURL, dataFolder, mongo }: Started): string {
   const where = mongo.source === "MONGODB_URI" ? mongo.uri.replace(/\/\/.*@/, "//…@") : dataFolder;
   return `
   The demo runs on ${origin}
+  Open ${origin}/sign-up and sign up: the first user is the administrator.
 
-  The same steps by hand:
+  Then the same steps by hand, with another user:
     site=${origin} jar=$(mktemp)
-    curl -w '\\n' $site/auth/sign-up/email ${json} -d '{"name":"Ada",${credentials}}'
-    curl -w '\\n' -c $jar $site/auth/sign-in/email ${json} -d '{${credentials}}'
-    curl -w '\\n' -b $jar $site/auth/get-session
-    curl -w '\\n' -b $jar $site/auth/list-sessions
-    curl -w '\\n' -b $jar $site/private
-    curl -w '\\n' -b $jar -c $jar -H "Origin: $site" -X POST $site/auth/sign-out
-    curl -w '\\n' -b $jar $site/private
+    curl -sS -w '\\n' $site/auth/sign-up/email ${json} -d '{"name":"Ada",${credentials}}'
+    curl -sS -w '\\n' -c $jar $site/auth/sign-in/email ${json} -d '{${credentials}}'
+    curl -sS -w '\\n' -b $jar $site/auth/get-session
+    curl -sS -w '\\n' -b $jar $site/auth/list-sessions
+    curl -sS -w '\\n' -b $jar $site/private
+    curl -sS -w '\\n' -b $jar -c $jar -H "Origin: $site" -X POST $site/auth/sign-out
+    curl -sS -w '\\n' -b $jar $site/private
 
   Data: ${where}
   Ctrl-C ends it.

@@ -19,7 +19,7 @@ import {
   findRow,
   insertSession,
   OFFICIAL_COOKIE,
-  SEED_COOKIE,
+  OWN_COOKIE,
   signed,
   signedCookie,
   tampered,
@@ -125,14 +125,14 @@ describe("requireSession", () => {
     });
 
     const credentials: Readonly<Record<string, (token: string) => Record<string, string>>> = {
-      "our own cookie": (token) => ({ cookie: signedCookie(SEED_COOKIE, token) }),
+      "our own cookie": (token) => ({ cookie: signedCookie(OWN_COOKIE, token) }),
       "the official cookie": (token) => ({ cookie: signedCookie(OFFICIAL_COOKIE, token) }),
-      "a bare token under our own name": (token) => ({ cookie: `${SEED_COOKIE}=${token}` }),
+      "a bare token under our own name": (token) => ({ cookie: `${OWN_COOKIE}=${token}` }),
       "a bare Bearer token": (token) => ({ authorization: `Bearer ${token}` }),
       "a signed Bearer token": (token) => ({ authorization: `bearer ${signed(token)}` }),
       "an unusable Bearer beside a cookie": (token) => ({
         authorization: `Bearer ${tampered(token)}`,
-        cookie: signedCookie(SEED_COOKIE, token),
+        cookie: signedCookie(OWN_COOKIE, token),
       }),
     };
     for (const [what, headers] of Object.entries(credentials)) {
@@ -187,14 +187,14 @@ describe("requireSession", () => {
     const useless: Readonly<Record<string, (token: string, id: string) => Record<string, string>>> =
       {
         "a tampered cookie": (token) => ({
-          cookie: `${SEED_COOKIE}=${encodeURIComponent(tampered(token))}`,
+          cookie: `${OWN_COOKIE}=${encodeURIComponent(tampered(token))}`,
         }),
         "a bare token under the official name": (token) => ({
           cookie: `${OFFICIAL_COOKIE}=${token}`,
         }),
         "the stored hash as Bearer": (token) => ({ authorization: `Bearer ${hashToken(token)}` }),
         "the stored hash as a signed cookie": (token) => ({
-          cookie: signedCookie(SEED_COOKIE, hashToken(token)),
+          cookie: signedCookie(OWN_COOKIE, hashToken(token)),
         }),
         "a handle as Bearer": (_, id) => ({ authorization: `Bearer session_${id}` }),
         "Basic credentials": (token) => ({ authorization: `Basic ${token}` }),
@@ -328,7 +328,7 @@ describe("requireSession", () => {
       const response = await get("/own-headers", { cookie: own.cookie }).expect(200);
       assert.deepEqual(
         setCookies(response).map((line) => line.split("=")[0]),
-        ["theme", SEED_COOKIE],
+        ["theme", OWN_COOKIE],
       );
       assert.equal(response.get("access-control-expose-headers"), "x-total, set-auth-token");
     });
@@ -601,7 +601,7 @@ describe("requireSession without a database", () => {
       res.json("in");
     });
     try {
-      const cookie = signedCookie(SEED_COOKIE, randomToken(32));
+      const cookie = signedCookie(OWN_COOKIE, randomToken(32));
       const response = await request(app).get("/any").set({ cookie });
       assert.equal(response.status, 503);
       assert.equal((response.body as { code: string }).code, "SERVICE_UNAVAILABLE");

@@ -14,7 +14,7 @@ import {
 import { TEST_SECRET } from "../support/app.ts";
 
 const OFFICIAL = "better-auth.session_token";
-const SEED = "better-auth.session-token";
+const OWN = "better-auth.session-token";
 
 function cookiesOf(options: AuthOptions, env: Readonly<Record<string, string>> = {}) {
   return createCookies(readOptions({ secret: TEST_SECRET, ...options }, env));
@@ -78,7 +78,7 @@ describe("readCookies", () => {
 });
 
 describe("createCookies", () => {
-  const PLAIN = `${SEED}=a.b%3D; Path=/; HttpOnly; SameSite=Lax`;
+  const PLAIN = `${OWN}=a.b%3D; Path=/; HttpOnly; SameSite=Lax`;
 
   it("when nothing is configured, then the cookie is as the protocol says", () => {
     const cookies = cookiesOf({ baseURL: "http://app.test" });
@@ -111,16 +111,16 @@ describe("createCookies", () => {
 
   it("when cookies are not secure, then both names are read with and without prefix, secure first", () => {
     assert.deepEqual(cookiesOf({ baseURL: "http://app.test" }).sessionNames, [
-      `__Secure-${SEED}`,
+      `__Secure-${OWN}`,
       `__Secure-${OFFICIAL}`,
-      SEED,
+      OWN,
       OFFICIAL,
     ]);
   });
 
   it("when cookies are secure, then names without prefix are not read", () => {
     assert.deepEqual(cookiesOf({ baseURL: "https://app.test" }).sessionNames, [
-      `__Secure-${SEED}`,
+      `__Secure-${OWN}`,
       `__Secure-${OFFICIAL}`,
     ]);
   });
@@ -135,7 +135,7 @@ describe("createCookies", () => {
     const advanced = { cookies: { session_token: { name: OFFICIAL } } };
     const { sessionToken, sessionNames } = cookiesOf({ advanced });
     assert.equal(sessionToken.name, OFFICIAL);
-    assert.deepEqual([sessionNames[0], sessionNames.includes(SEED)], [OFFICIAL, true]);
+    assert.deepEqual([sessionNames[0], sessionNames.includes(OWN)], [OFFICIAL, true]);
     assert.equal(new Set(sessionNames).size, sessionNames.length);
   });
 
@@ -171,14 +171,14 @@ describe("setCookie and clearCookie", () => {
     const reply = createReply();
     setCookie(reply, sessionToken, "one", 5);
     setCookie(reply, sessionToken, "two");
-    assert.deepEqual(cookieHeaders(reply), [`${SEED}=two; Path=/; HttpOnly; SameSite=Lax`]);
+    assert.deepEqual(cookieHeaders(reply), [`${OWN}=two; Path=/; HttpOnly; SameSite=Lax`]);
   });
 
   it("when one is set and cleared, then it is only cleared, with the same attributes", () => {
     const reply = createReply();
     setCookie(reply, sessionToken, "one", 5);
     clearCookie(reply, sessionToken);
-    assert.deepEqual(cookieHeaders(reply), [`${SEED}=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax`]);
+    assert.deepEqual(cookieHeaders(reply), [`${OWN}=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax`]);
   });
 
   it("when two are set, then both are sent", () => {
@@ -212,9 +212,9 @@ describe("clearOtherSessionNames", () => {
   };
 
   it("when the request carries other names, then those are expired and no more", () => {
-    assert.deepEqual(cleared(`${SEED}=a; ${OFFICIAL}=b; other=c`), [OFFICIAL]);
-    assert.deepEqual(cleared(`__Secure-${SEED}=a`), [`__Secure-${SEED}`]);
-    assert.deepEqual(cleared(`${SEED}=a`), []);
+    assert.deepEqual(cleared(`${OWN}=a; ${OFFICIAL}=b; other=c`), [OFFICIAL]);
+    assert.deepEqual(cleared(`__Secure-${OWN}=a`), [`__Secure-${OWN}`]);
+    assert.deepEqual(cleared(`${OWN}=a`), []);
   });
 
   it("when a name has the Secure prefix, then browsers are told so, or they would ignore it", () => {

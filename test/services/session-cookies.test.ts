@@ -13,7 +13,7 @@ import {
 import {
   insertSession,
   OFFICIAL_COOKIE,
-  SEED_COOKIE,
+  OWN_COOKIE,
   signed,
   signedCookie,
   tampered,
@@ -66,7 +66,7 @@ describe("session cookies", () => {
       const value = signed(token);
       assert.deepEqual(
         [...cookiesOf(response).values()],
-        [{ name: SEED_COOKIE, value, maxAge: WEEK, ...BASE }],
+        [{ name: OWN_COOKIE, value, maxAge: WEEK, ...BASE }],
       );
     });
 
@@ -83,7 +83,7 @@ describe("session cookies", () => {
       assert.deepEqual(
         [...cookiesOf(response).values()],
         [
-          { name: SEED_COOKIE, value: signed(token), ...BASE },
+          { name: OWN_COOKIE, value: signed(token), ...BASE },
           { name: "better-auth.dont_remember", value: signed("true"), ...BASE },
         ],
       );
@@ -92,7 +92,7 @@ describe("session cookies", () => {
     it("when a remembered sign-in follows an unremembered one, then dont_remember is expired", async () => {
       const first = await signIn("", false);
       const cookies = cookiesOf(await signIn(cookieHeader(first)));
-      assert.equal(cookies.get(SEED_COOKIE)?.maxAge, WEEK);
+      assert.equal(cookies.get(OWN_COOKIE)?.maxAge, WEEK);
       assert.equal(cookies.get("better-auth.dont_remember")?.maxAge, 0);
     });
 
@@ -114,7 +114,7 @@ describe("session cookies", () => {
           maxAge: 0,
           ...BASE,
         });
-        assert.ok(cookies.has(SEED_COOKIE));
+        assert.ok(cookies.has(OWN_COOKIE));
       });
 
       it(`when ${what} comes with our own name alone, then no other name is named`, async () => {
@@ -131,7 +131,7 @@ describe("session cookies", () => {
 
     it("when a __Secure- name is expired, then Secure is set, or browsers would not take it", async () => {
       const { token } = await insertSession(t, user.id);
-      const name = `__Secure-${SEED_COOKIE}`;
+      const name = `__Secure-${OWN_COOKIE}`;
       const cookies = cookiesOf(await post("/sign-out", signedCookie(name, token)));
       assert.deepEqual(cookies.get(name), { name, value: "", maxAge: 0, secure: true, ...BASE });
     });
@@ -171,16 +171,16 @@ describe("session cookies", () => {
     it("when a user signs in, then the cookie is Secure and has the prefix", async () => {
       const [cookie] = cookiesOf(await signIn()).values();
       const value = cookie?.value ?? "";
-      const name = `__Secure-${SEED_COOKIE}`;
+      const name = `__Secure-${OWN_COOKIE}`;
       assert.deepEqual(cookie, { name, value, maxAge: WEEK, secure: true, ...BASE });
     });
 
     it("when the session is not remembered, then dont_remember has the prefix too", async () => {
       const names = [...cookiesOf(await signIn("", false)).keys()];
-      assert.deepEqual(names, [`__Secure-${SEED_COOKIE}`, "__Secure-better-auth.dont_remember"]);
+      assert.deepEqual(names, [`__Secure-${OWN_COOKIE}`, "__Secure-better-auth.dont_remember"]);
     });
 
-    for (const name of [SEED_COOKIE, OFFICIAL_COOKIE]) {
+    for (const name of [OWN_COOKIE, OFFICIAL_COOKIE]) {
       it(`when ${name} comes with the prefix, then it counts`, async () => {
         const { token } = await insertSession(t, user.id);
         assert.equal(await isSession(signedCookie(`__Secure-${name}`, token)), true);
@@ -328,7 +328,7 @@ describe("session cookies", () => {
       const sent = `${cookie}; ${signedCookie(OFFICIAL_COOKIE, token)}`;
       const cookies = cookiesOf(await signIn(sent));
       assert.equal(cookies.get("sid")?.maxAge, WEEK);
-      assert.equal(cookies.get(SEED_COOKIE)?.maxAge, 0);
+      assert.equal(cookies.get(OWN_COOKIE)?.maxAge, 0);
       assert.equal(cookies.get(OFFICIAL_COOKIE)?.maxAge, 0);
     });
   });
@@ -341,7 +341,7 @@ describe("session cookies", () => {
       const { cookie } = await insertSession(t, user.id);
       const cookies = cookiesOf(await signIn(cookie));
       assert.equal(cookies.get(OFFICIAL_COOKIE)?.maxAge, WEEK);
-      assert.equal(cookies.get(SEED_COOKIE)?.maxAge, 0);
+      assert.equal(cookies.get(OWN_COOKIE)?.maxAge, 0);
     });
 
     it("when the official name carries the bare token, then it does not count", async () => {

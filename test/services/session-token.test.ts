@@ -7,16 +7,16 @@ import {
   insertOfficialSession,
   insertSession,
   OFFICIAL_COOKIE,
-  SEED_COOKIE,
+  OWN_COOKIE,
   signed,
   signedCookie,
   tampered,
 } from "../support/sessions.ts";
 
-const SECURE_SEED = `__Secure-${SEED_COOKIE}`;
+const SECURE_OWN = `__Secure-${OWN_COOKIE}`;
 const SECURE_OFFICIAL = `__Secure-${OFFICIAL_COOKIE}`;
 /** In the protocol's order. */
-const NAMES = [SECURE_SEED, SECURE_OFFICIAL, SEED_COOKIE, OFFICIAL_COOKIE] as const;
+const NAMES = [SECURE_OWN, SECURE_OFFICIAL, OWN_COOKIE, OFFICIAL_COOKIE] as const;
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -62,7 +62,7 @@ describe("credentials of a request", () => {
       });
     }
 
-    for (const name of [SEED_COOKIE, SECURE_SEED]) {
+    for (const name of [OWN_COOKIE, SECURE_OWN]) {
       it(`when ${name} carries the bare token, then it is the session`, async () => {
         assert.equal(await sessionIdOf({ cookie: `${name}=${token}` }), id);
       });
@@ -85,19 +85,19 @@ describe("credentials of a request", () => {
     ];
     for (const [what, value] of unusable) {
       it(`when the cookie has ${what}, then it is no session and nothing is read`, async () => {
-        const cookie = `${SEED_COOKIE}=${encodeURIComponent(value(token))}`;
+        const cookie = `${OWN_COOKIE}=${encodeURIComponent(value(token))}`;
         assert.equal(await costWithoutSession({ cookie }), 0);
       });
     }
 
     it("when the cookie was signed with another secret, then nothing is read", async () => {
       const forged = `${token}.${Buffer.alloc(32, 7).toString("base64")}`;
-      const cookie = `${SEED_COOKIE}=${encodeURIComponent(forged)}`;
+      const cookie = `${OWN_COOKIE}=${encodeURIComponent(forged)}`;
       assert.equal(await costWithoutSession({ cookie }), 0);
     });
 
     it("when the name differs in its case, then it is no session", async () => {
-      const cookie = `${SEED_COOKIE.toUpperCase()}=${token}`;
+      const cookie = `${OWN_COOKIE.toUpperCase()}=${token}`;
       assert.equal(await costWithoutSession({ cookie }), 0);
     });
 
@@ -153,7 +153,7 @@ describe("credentials of a request", () => {
 
     it("when the stored hash is signed with the right key, then it opens nothing", async () => {
       const { token } = await insertSession(t, user.id);
-      const cookie = signedCookie(SEED_COOKIE, hashToken(token));
+      const cookie = signedCookie(OWN_COOKIE, hashToken(token));
       assert.equal(await costWithoutSession({ cookie }), 0);
     });
 
@@ -161,15 +161,15 @@ describe("credentials of a request", () => {
       const { id } = await insertSession(t, user.id);
       const handle = `session_${id}`;
       assert.equal(await costWithoutSession({ authorization: `Bearer ${handle}` }), 0);
-      assert.equal(await costWithoutSession({ cookie: `${SEED_COOKIE}=${handle}` }), 0);
-      assert.equal(await costWithoutSession({ cookie: signedCookie(SEED_COOKIE, handle) }), 0);
+      assert.equal(await costWithoutSession({ cookie: `${OWN_COOKIE}=${handle}` }), 0);
+      assert.equal(await costWithoutSession({ cookie: signedCookie(OWN_COOKIE, handle) }), 0);
     });
 
     it("when the id of a session or user is presented, then it opens nothing", async () => {
       const { id } = await insertSession(t, user.id);
       for (const value of [id, user.id]) {
         assert.equal(await costWithoutSession({ authorization: `Bearer ${value}` }), 0);
-        assert.equal(await costWithoutSession({ cookie: `${SEED_COOKIE}=${value}` }), 0);
+        assert.equal(await costWithoutSession({ cookie: `${OWN_COOKIE}=${value}` }), 0);
       }
     });
   });
@@ -194,8 +194,8 @@ describe("credentials of a request", () => {
       it(`when the best cookie ${what}, then the next valid one counts`, async () => {
         const own = await insertSession(t, user.id);
         const cookie = [
-          `${SECURE_SEED}=${encodeURIComponent(await value())}`,
-          `${SEED_COOKIE}=${encodeURIComponent(await value())}`,
+          `${SECURE_OWN}=${encodeURIComponent(await value())}`,
+          `${OWN_COOKIE}=${encodeURIComponent(await value())}`,
           signedCookie(OFFICIAL_COOKIE, own.token),
         ].join("; ");
         assert.equal(await sessionIdOf({ cookie }), own.id);

@@ -5,7 +5,7 @@ import { createId, parseId } from "../../lib/models/id.ts";
 import { TEST_SECRET, type TestApp, type TestSession } from "./app.ts";
 
 /** Session cookie names without `__Secure-`: the one that is set by default, and Better Auth's. */
-export const SEED_COOKIE = "better-auth.session-token";
+export const OWN_COOKIE = "better-auth.session-token";
 export const OFFICIAL_COOKIE = "better-auth.session_token";
 
 const key = signingKey(TEST_SECRET);
@@ -52,7 +52,7 @@ export async function insertSession(
     ...fields,
   };
   await new auth.models.Session(row).save();
-  return { id: String(row._id), token, cookie: signedCookie(SEED_COOKIE, token) };
+  return { id: String(row._id), token, cookie: signedCookie(OWN_COOKIE, token) };
 }
 
 /** As `insertSession`, with the token as it was issued: the form of Better Auth's rows. */

@@ -12,7 +12,7 @@ import {
 import {
   findRow,
   insertSession,
-  SEED_COOKIE,
+  OWN_COOKIE,
   signedCookie,
   tampered,
 } from "../../support/sessions.ts";
@@ -94,7 +94,7 @@ describe("GET and POST /get-session", () => {
       });
 
       it("when the cookie points to no session, then the session is cleared", async () => {
-        const response = await call({ cookie: signedCookie(SEED_COOKIE, randomToken(32)) });
+        const response = await call({ cookie: signedCookie(OWN_COOKIE, randomToken(32)) });
         assert.equal(response.body, null);
         assert.deepEqual(setCookies(response), CLEARED);
       });
@@ -117,7 +117,7 @@ describe("GET and POST /get-session", () => {
       });
 
       it("when the cookie was tampered with, then it answers null and sets nothing", async () => {
-        const cookie = `${SEED_COOKIE}=${encodeURIComponent(tampered(user.token))}`;
+        const cookie = `${OWN_COOKIE}=${encodeURIComponent(tampered(user.token))}`;
         const response = await call({ cookie }).expect(200);
         assert.equal(response.body, null);
         assert.deepEqual(setCookies(response), []);
@@ -248,7 +248,7 @@ describe("GET and POST /get-session", () => {
     });
 
     it("when the cookie is dead and headers are wanted, then they clear the session", async () => {
-      const headers = { cookie: signedCookie(SEED_COOKIE, randomToken(32)) };
+      const headers = { cookie: signedCookie(OWN_COOKIE, randomToken(32)) };
       const answer = await t.auth.api.getSession({ headers, returnHeaders: true });
       assert.equal(answer.response, null);
       assert.deepEqual(answer.headers.getSetCookie(), CLEARED);

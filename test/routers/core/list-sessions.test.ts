@@ -8,7 +8,7 @@ import {
   insertOfficialSession,
   insertSession,
   signedCookie,
-  SEED_COOKIE,
+  OWN_COOKIE,
 } from "../../support/sessions.ts";
 
 const PATH = "/auth/list-sessions";
@@ -78,7 +78,7 @@ describe("GET /list-sessions", () => {
       const handles = (await list(user.cookie)).map(({ token }) => token);
       for (const handle of handles.filter((token) => token.startsWith("session_"))) {
         await request(t.server).get(PATH).auth(handle, { type: "bearer" }).expect(401);
-        const cookie = signedCookie(SEED_COOKIE, handle);
+        const cookie = signedCookie(OWN_COOKIE, handle);
         await request(t.server).get(PATH).set({ cookie }).expect(401);
       }
     });

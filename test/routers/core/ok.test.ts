@@ -9,7 +9,7 @@ describe("GET /ok", () => {
   });
   after(() => t.stop());
 
-  it("when asked, then it says that the server runs, in both forms of the protocol", async () => {
+  it("when asked, then it says that the server runs, as `ok` and as `status`", async () => {
     const response = await request(t.server).get("/auth/ok").expect(200);
     assert.deepEqual(response.body, { ok: true, status: true });
   });

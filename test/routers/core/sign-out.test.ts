@@ -13,7 +13,7 @@ import {
   findRow,
   insertOfficialSession,
   insertSession,
-  SEED_COOKIE,
+  OWN_COOKIE,
   signedCookie,
   tampered,
 } from "../../support/sessions.ts";
@@ -38,7 +38,7 @@ describe("POST /sign-out", () => {
       .send(body);
 
   describe("given a session", () => {
-    it("when it is signed out, then it says so in both forms of the protocol", async () => {
+    it("when it is signed out, then it says so as `success` and as `status`", async () => {
       const { cookie } = await insertSession(t, user.id);
       const response = await signOut({ cookie }).expect(200);
       assert.deepEqual(response.body, { success: true, status: true });
@@ -109,9 +109,9 @@ describe("POST /sign-out", () => {
   describe("given no session", () => {
     const credentials: Readonly<Record<string, () => Readonly<Record<string, string>>>> = {
       "nothing is presented": () => ({}),
-      "the cookie is unknown": () => ({ cookie: signedCookie(SEED_COOKIE, randomToken(32)) }),
+      "the cookie is unknown": () => ({ cookie: signedCookie(OWN_COOKIE, randomToken(32)) }),
       "the cookie was tampered with": () => ({
-        cookie: `${SEED_COOKIE}=${encodeURIComponent(tampered(user.token))}`,
+        cookie: `${OWN_COOKIE}=${encodeURIComponent(tampered(user.token))}`,
       }),
       "Bearer is a handle": () => ({ authorization: "Bearer session_0123456789abcdef01234567" }),
     };
@@ -125,7 +125,7 @@ describe("POST /sign-out", () => {
 
     it("when a tampered cookie names a live session, then that session stays", async () => {
       const own = await insertSession(t, user.id);
-      await signOut({ cookie: `${SEED_COOKIE}=${encodeURIComponent(tampered(own.token))}` });
+      await signOut({ cookie: `${OWN_COOKIE}=${encodeURIComponent(tampered(own.token))}` });
       assert.notEqual(await findRow(t, own.token), null);
     });
   });

@@ -1,0 +1,54 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Express } from "express";
+
+/** What a server is told when it starts. */
+export interface ServerSettings {
+  /** Of the database. */
+  readonly uri: string;
+  readonly secret: string;
+  readonly baseURL: string;
+  /** Counts MongoDB commands; not for timed runs. */
+  readonly monitor: boolean;
+}
+
+/** A server's first message. */
+export interface Started {
+  readonly port: number;
+  /** Milliseconds since the process began. */
+  readonly readyMs: number;
+}
+
+/** The answer to "usage". */
+export interface Usage {
+  /** Processor time of the process so far, microseconds. */
+  readonly cpuMicros: number;
+  readonly memoryBytes: number;
+}
+
+/** What the benchmark may ask a server. */
+export type Answers = Readonly<Record<string, () => unknown>>;
+
+export function readServerSettings(): ServerSettings {
+  return JSON.parse(process.argv[2] ?? "{}") as ServerSettings;
+}
+
+/** Listens on a free port of the loopback interface, and answers the questions of the parent process. */
+export function serve(app: Express, answers: Answers = {}): void {
+  const known: Answers = { usage, ...answers };
+  process.on("message", (question) => {
+    const answer = known[String(question)];
+    if (answer !== undefined) process.send?.(answer());
+  });
+  process.on("disconnect", () => process.exit());
+  const server = createServer(app).listen(0, "127.0.0.1", () => {
+    const { port } = server.address() as AddressInfo;
+    const started: Started = { port, readyMs: performance.now() };
+    process.send?.(started);
+  });
+}
+
+function usage(): Usage {
+  const { user, system } = process.cpuUsage();
+  return { cpuMicros: user + system, memoryBytes: process.memoryUsage.rss() };
+}
