@@ -35,9 +35,10 @@ export function errorsOf(endpoint: AnyEndpoint): ErrorTable {
 }
 
 function inputCodes(endpoint: AnyEndpoint): CoreCode[] {
-  const { body, query, params, methods, form, redirects } = endpoint;
+  const { body, query, methods, form, redirects } = endpoint;
   const codes: CoreCode[] = [];
-  if ([body, query, params].some(canFail)) codes.push("VALIDATION_ERROR");
+  // What a path holds is text; return addresses are checked before, with codes of their own.
+  if ([body, query].some(canFail)) codes.push("VALIDATION_ERROR");
   if (redirects) codes.push(...CALLBACK_CODES);
   if (methods.includes("POST")) {
     codes.push(...ADDRESS_CODES);
@@ -56,11 +57,19 @@ function accessCodes({ access, credentials }: AnyEndpoint): CoreCode[] {
   return codes;
 }
 
+function isAddress(field: string): boolean {
+  return /^(?:callbackURL|redirectTo|redirctTo|errorCallbackURL|newUserCallbackURL)$/.test(field);
+}
+
 /** Whether some input does not fit: not so where every field takes anything. */
 function canFail(schema: z.ZodType | undefined): boolean {
   if (schema === undefined) return false;
   if (!(schema instanceof z.ZodObject)) return true;
-  return Object.values(schema.shape).some(
-    (field: unknown) => !(field instanceof z.ZodOptional && field.unwrap() instanceof z.ZodUnknown),
+  return Object.entries(schema.shape).some(
+    ([name, field]: [string, unknown]) =>
+      !(
+        field instanceof z.ZodOptional &&
+        (isAddress(name) || field.unwrap() instanceof z.ZodUnknown)
+      ),
   );
 }

@@ -63,7 +63,11 @@ const LAYERS: readonly Layer[] = [
       "middleware/.+",
     ],
   },
-  { name: "mail", files: /^mail\//, may: ["node:.+", "nodemailer", "mail/.+", "options\\.ts"] },
+  {
+    name: "mail",
+    files: /^mail\//,
+    may: ["node:.+", "nodemailer(/.+)?", "zod", "mail/.+", "options\\.ts"],
+  },
   {
     name: "development",
     files: /^dev\//,

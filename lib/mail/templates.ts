@@ -34,6 +34,7 @@ export interface MailExtras {
   readonly existingUserSignUp: object;
 }
 
+/** Name of a mail. */
 export type MessageName = keyof MailExtras;
 
 /** All of them. */

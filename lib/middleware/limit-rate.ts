@@ -101,7 +101,7 @@ function withoutPort(address: string): string {
   return ipv4 ?? ipv6 ?? address;
 }
 
-/** Our counters as a store of express-rate-limit: its own rule counts refused requests, the contract's does not. */
+/** Our counters as a store of express-rate-limit: its own rule counts refused requests, the protocol's does not. */
 class CounterStore implements Store {
   readonly #counters: Counters;
   readonly #rule: RateLimit;

@@ -13,6 +13,7 @@ export interface RateLimit {
   expiresAt?: Date;
 }
 
+/** One counter; see `services/counters.ts`. */
 export const rateLimitSchema = new Schema<RateLimit>({
   _id: { type: Schema.Types.Mixed, required: true },
   key: { type: String, required: true },

@@ -18,8 +18,9 @@ export interface Purpose {
 
 const LOWER_ALPHANUMERIC = "0123456789abcdefghijklmnopqrstuvwxyz";
 
-/** Contract data-model.md, "verification". */
+/** Token of the mail that resets a password (docs/protocol.md §9). */
 export const PASSWORD_RESET: Purpose = { prefix: "reset-password:", length: 24 };
+/** Token of the mail that deletes an account. */
 export const ACCOUNT_DELETION: Purpose = {
   prefix: "delete-account-",
   length: 32,

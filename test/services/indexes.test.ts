@@ -32,6 +32,7 @@ const EXPECTED = {
     '{"userId":1}',
   ],
   account: ['{"providerId":1,"accountId":1} unique', '{"userId":1}'],
+  verification: ['{"expiresAt":1} TTL 0', '{"identifier":1}', '{"value":1}'],
 } as const;
 
 describe("indexes", () => {
@@ -79,6 +80,9 @@ describe("indexes", () => {
         "session: userId",
         "user: email",
         "user: username",
+        "verification: expiresAt",
+        "verification: identifier",
+        "verification: value",
       ]);
     });
   });
@@ -106,7 +110,7 @@ describe("indexes", () => {
       [
         "usePlural",
         { advanced: { database: { usePlural: true } } },
-        { user: "users", session: "sessions", account: "accounts" },
+        { user: "users", session: "sessions", account: "accounts", verification: "verifications" },
       ],
       [
         "modelName",
@@ -114,13 +118,14 @@ describe("indexes", () => {
           user: { modelName: "people" },
           session: { modelName: "visits" },
           account: { modelName: "logins" },
+          verification: { modelName: "proofs" },
         },
-        { user: "people", session: "visits", account: "logins" },
+        { user: "people", session: "visits", account: "logins", verification: "proofs" },
       ],
       [
         "modelName over usePlural",
         { advanced: { database: { usePlural: true } }, user: { modelName: "people" } },
-        { user: "people", session: "sessions", account: "accounts" },
+        { user: "people", session: "sessions", account: "accounts", verification: "verifications" },
       ],
     ] as const) {
       it(`when ${option} is set, then the collections have those names, and a user signs up, in and is found`, async () => {
@@ -145,7 +150,7 @@ describe("indexes", () => {
       await t.auth.ready();
       assert.deepEqual(await t.database.listCollections(), []);
       const { built, failed } = await t.auth.ensureIndexes();
-      assert.equal(built.length, 8);
+      assert.equal(built.length, 11);
       assert.deepEqual(failed, []);
       assert.deepEqual(await indexesOf(t.database, "user"), EXPECTED.user);
     });
@@ -185,7 +190,7 @@ describe("indexes", () => {
           { collection: "user", fields: ["email"], unique: true, duplicates: 2 },
         ],
       );
-      assert.equal(built.length, 6);
+      assert.equal(built.length, 9);
       assert.ok(
         t.logged.some((line) => /^warn: .*account \(providerId, accountId\).* 1 value/.test(line)),
       );

@@ -14,7 +14,7 @@ import {
 import { createOutbox, follow } from "../../support/outbox.ts";
 import { inParallel } from "../../support/parallel.ts";
 import { assertHeaders, assertRefusal } from "../../support/refusal.ts";
-import { SEED_COOKIE } from "../../support/sessions.ts";
+import { OWN_COOKIE } from "../../support/sessions.ts";
 import { insertVerification } from "../../support/verifications.ts";
 
 const PATH = "/auth/delete-user/callback";
@@ -74,7 +74,7 @@ describe("GET /delete-user/callback", () => {
       const { token } = await mailed(user);
       const response = await open({ token }, user.cookie).expect(200);
       assert.equal(cookieHeader(response), "");
-      assert.ok(setCookies(response).some((line) => line.startsWith(`${SEED_COOKIE}=;`)));
+      assert.ok(setCookies(response).some((line) => line.startsWith(`${OWN_COOKIE}=;`)));
       assert.equal(await exists(user), false);
     });
 

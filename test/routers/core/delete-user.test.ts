@@ -16,7 +16,7 @@ import { itNeedsASession } from "../../support/guarded.ts";
 import { createOutbox, itOutlivesACallback } from "../../support/outbox.ts";
 import { inParallel } from "../../support/parallel.ts";
 import { assertRefusal } from "../../support/refusal.ts";
-import { SEED_COOKIE } from "../../support/sessions.ts";
+import { OWN_COOKIE } from "../../support/sessions.ts";
 import { findVerifications, insertVerification } from "../../support/verifications.ts";
 
 const PATH = "/auth/delete-user";
@@ -56,7 +56,7 @@ describe("POST /delete-user", () => {
       const response = await post(t, user).expect(200);
       assert.deepEqual(response.body, DELETED);
       assert.equal(cookieHeader(response), "");
-      assert.ok(setCookies(response).some((line) => line.startsWith(`${SEED_COOKIE}=;`)));
+      assert.ok(setCookies(response).some((line) => line.startsWith(`${OWN_COOKIE}=;`)));
       assert.equal(await exists(t, user), false);
       const session = await request(t.server).get("/auth/get-session").set("cookie", user.cookie);
       assert.equal(session.body, null);

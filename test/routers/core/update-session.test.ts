@@ -11,7 +11,7 @@ import {
 } from "../../support/app.ts";
 import { itNeedsASession } from "../../support/guarded.ts";
 import { assertRefusal } from "../../support/refusal.ts";
-import { findRow, SEED_COOKIE } from "../../support/sessions.ts";
+import { findRow, OWN_COOKIE } from "../../support/sessions.ts";
 
 const PATH = "/auth/update-session";
 
@@ -124,7 +124,7 @@ describe("POST /update-session", () => {
         .post("/auth/sign-in/email")
         .send({ email: user.email, password: TEST_PASSWORD, rememberMe: false });
       const response = await update({ theme: "dark" }, { cookie: cookieHeader(signedIn) });
-      const [line] = setCookies(response).filter((one) => one.startsWith(SEED_COOKIE));
+      const [line] = setCookies(response).filter((one) => one.startsWith(OWN_COOKIE));
       assert.doesNotMatch(line ?? "Max-Age", /Max-Age|Expires/);
     });
   });
@@ -199,7 +199,7 @@ describe("POST /update-session", () => {
       const response = await update({ trap: "x" });
       assertRefusal(response, [401, "FAILED_TO_GET_SESSION", "Failed to get session"]);
       assert.equal(cookieHeader(response), "");
-      assert.ok(setCookies(response).some((line) => line.startsWith(`${SEED_COOKIE}=;`)));
+      assert.ok(setCookies(response).some((line) => line.startsWith(`${OWN_COOKIE}=;`)));
       assert.equal(response.get("set-auth-token"), undefined);
     });
   });

@@ -14,7 +14,7 @@ import {
 import { itNeedsASession } from "../../support/guarded.ts";
 import { inParallel } from "../../support/parallel.ts";
 import { assertRefusal } from "../../support/refusal.ts";
-import { countRows, findRow, insertSession, SEED_COOKIE } from "../../support/sessions.ts";
+import { countRows, findRow, insertSession, OWN_COOKIE } from "../../support/sessions.ts";
 import { findVerifications, insertVerification } from "../../support/verifications.ts";
 
 const PATH = "/auth/change-password";
@@ -158,7 +158,7 @@ describe("POST /change-password", () => {
         { revokeOtherSessions: true },
         { cookie: cookieHeader(response) },
       ).expect(200);
-      const [line, ...others] = setCookies(changed).filter((one) => one.startsWith(SEED_COOKIE));
+      const [line, ...others] = setCookies(changed).filter((one) => one.startsWith(OWN_COOKIE));
       assert.deepEqual(others, []);
       assert.doesNotMatch(line ?? "", /Max-Age|Expires/);
       assert.ok(setCookies(changed).some((one) => /^better-auth\.dont_remember=[^;]/.test(one)));
@@ -166,7 +166,7 @@ describe("POST /change-password", () => {
 
     it("when the session is remembered, then so is the new one", async () => {
       const response = await change({ revokeOtherSessions: true }).expect(200);
-      const [line] = setCookies(response).filter((one) => one.startsWith(SEED_COOKIE));
+      const [line] = setCookies(response).filter((one) => one.startsWith(OWN_COOKIE));
       assert.match(line ?? "", /Max-Age=604800/);
     });
   });
