@@ -11,6 +11,7 @@ import {
 } from "../support/app.ts";
 import { startFailingMongo, type FailingMongo, type FailingStep } from "../support/fail-points.ts";
 import { createOutbox } from "../support/outbox.ts";
+import { inParallel } from "../support/parallel.ts";
 import { assertRefusal } from "../support/refusal.ts";
 import { countRows } from "../support/sessions.ts";
 import { findVerifications, insertVerification } from "../support/verifications.ts";
@@ -115,6 +116,13 @@ for (const standalone of [false, true]) {
         });
       }
     }
+
+    it("when one token is used 50 times at once, then exactly one reset wins", async () => {
+      const token = await newToken(t, user);
+      const answers = await inParallel(50, () => reset(t, token));
+      assert.deepEqual(answers, { "200": 1, "400 INVALID_TOKEN": 49 });
+      assert.ok(await signsIn(t, user, NEW_PASSWORD));
+    });
 
     it("when nothing fails, then a reset ends all that the old password opened", async () => {
       await reset(t, await newToken(t, user)).expect(200);

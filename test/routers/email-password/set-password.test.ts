@@ -165,6 +165,48 @@ describe("POST /set-password", () => {
     });
   });
 
+  describe("given 50 requests that reach the database together", () => {
+    const PARALLEL = 50;
+    let waiting = 0;
+    let isGated = false;
+    let open: () => void = () => undefined;
+    const opened = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    let gated: TestApp;
+    before(async () => {
+      gated = await startApp({
+        emailAndPassword: {
+          enabled: true,
+          password: {
+            async hash(password) {
+              waiting += 1;
+              if (isGated && waiting === PARALLEL) open();
+              if (isGated) await opened;
+              return `own:${password}`;
+            },
+            verify: ({ hash, password }) => Promise.resolve(hash === `own:${password}`),
+          },
+        },
+      });
+    });
+    after(() => gated.stop());
+
+    it("when none has seen another's account, then the unique index lets one in", async () => {
+      const social = await gated.givenUser();
+      await gated.auth.models.Account.deleteMany({ accountId: social.id });
+      [waiting, isGated] = [0, true];
+      const answers = await inParallel(PARALLEL, (n) =>
+        request(gated.server)
+          .post(PATH)
+          .set({ origin: TEST_ORIGIN, cookie: social.cookie })
+          .send({ newPassword: `${NEW_PASSWORD}-${n}` }),
+      );
+      assert.deepEqual(answers, { "200": 1, "400 PASSWORD_ALREADY_SET": PARALLEL - 1 });
+      assert.equal(await gated.auth.models.Account.countDocuments({ accountId: social.id }), 1);
+    });
+  });
+
   describe("given a user with a password", () => {
     it("when one is set, then it answers PASSWORD_ALREADY_SET and the old one stays", async () => {
       user = await t.givenUser();
