@@ -162,7 +162,8 @@ describe("auth.api", () => {
     it("when a user signs in, then the cookies serve a browser from then on", async () => {
       const body = { email: user.email, password: TEST_PASSWORD, rememberMe: false };
       const { headers, response } = await t.auth.api.signInEmail({ body, returnHeaders: true });
-      assert.equal(headers.getSetCookie().length, 2);
+      // The session, that it ends with the browser, and that the browser is known.
+      assert.equal(headers.getSetCookie().length, 3);
       assert.match(headers.get("set-auth-token") ?? "", new RegExp(`^${response.token}\\.`));
       const asked = request(t.server).get("/auth/get-session").set("Cookie", cookieOf(headers));
       const found = (await asked.expect(200)).body as { user: { id: string } };

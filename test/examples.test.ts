@@ -7,6 +7,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { isAlive, waitFor } from "../lib/dev/processes.ts";
+import { startMailServer } from "./support/mail.ts";
 import {
   exampleFolder,
   mongodPid,
@@ -70,6 +71,11 @@ describe("examples/basic", function () {
     it("when it is started, then only its owner can read the secret", async () => {
       const secret = await stat(join(folder, ".data", "secret"));
       assert.equal(secret.mode & 0o777, 0o600);
+    });
+
+    it("when it is started, then it prints where the mails are shown", () => {
+      const { origin, output } = running();
+      assert.ok(output().includes(`Mails: ${origin}/dev/inbox\n`));
     });
 
     it("when its start page is opened, then its policy allows nothing but its own", async () => {
@@ -173,6 +179,38 @@ describe("examples/basic", function () {
       stopped.signal("SIGTERM");
       assert.deepEqual(await stopped.ended, [0, null]);
       assert.equal(await mongodPid(folder), undefined);
+    });
+  });
+
+  describe("given SMTP_URL", () => {
+    it("when someone signs up, then the mail is sent and there is no inbox", async () => {
+      const [folder, server] = [await exampleFolder(), await startMailServer()];
+      const example = await startExample("basic", folder, { SMTP_URL: server.url });
+      const body = { name: "Ada", email: "ada@example.com", password: "Lantern-7-orchard" };
+      await fetch(`${example.origin}/auth/sign-up/email`, {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify(body),
+      });
+      assert.ok(await waitFor(() => server.messages.length > 0, 10_000));
+      assert.deepEqual(server.messages[0]?.to, [body.email]);
+      assert.match(server.messages[0].link, /\/auth\/verify-email\?token=/);
+      const inbox = await fetch(`${example.origin}/dev/inbox`);
+      assert.equal(inbox.status, 404);
+      assert.doesNotMatch(await inbox.text(), /dev\/inbox/);
+      await stopExample(example);
+      await server.stop();
+      await removeFolder(folder);
+    });
+  });
+
+  describe("given production without SMTP_URL", () => {
+    it("when it is started, then it refuses to show an inbox", async () => {
+      const folder = await exampleFolder();
+      const example = await spawnExample("basic", folder, undefined, { NODE_ENV: "production" });
+      assert.deepEqual(await example.ended, [1, null]);
+      assert.match(example.complaints(), /^devInbox\(\) .* not for production.*\n$/);
+      await removeFolder(folder);
     });
   });
 

@@ -71,7 +71,15 @@ const LAYERS: readonly Layer[] = [
   {
     name: "development",
     files: /^dev\//,
-    may: ["node:.+", "mongoose", "mongodb-memory-server-core(/.+)?", "zod", "dev/.+"],
+    may: [
+      "node:.+",
+      "(mongoose|express|zod)",
+      "mongodb-memory-server-core(/.+)?",
+      "dev/.+",
+      "services/page\\.ts",
+      "middleware/security-headers\\.ts",
+    ],
+    mayTypes: ["options\\.ts"],
   },
   { name: "composition", files: /^[^/]+\.ts$/, may: ["express", "(?!dev/|cli/|mail/).+\\.ts"] },
 ];

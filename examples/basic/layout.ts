@@ -58,10 +58,26 @@ export function sendPage(res: Response, { title, body, viewer = null, status = 2
     "Referrer-Policy": "same-origin",
   });
   res.status(status).type("html");
-  res.send(shell(nonce, title, body, viewer).text);
+  const inbox: unknown = res.app.locals["inbox"];
+  const footer = typeof inbox === "string" ? mailNote(inbox) : null;
+  res.send(shell({ nonce, title, body, viewer, footer }).text);
 }
 
-function shell(nonce: string, title: string, body: Html, viewer: Viewer | null): Html {
+function mailNote(inbox: string): Html {
+  return html`<footer>
+    <p class="muted">Mails go to the <a href="${inbox}">inbox</a></p>
+  </footer>`;
+}
+
+interface Shell {
+  readonly nonce: string;
+  readonly title: string;
+  readonly body: Html;
+  readonly viewer: Viewer | null;
+  readonly footer: Html | null;
+}
+
+function shell({ nonce, title, body, viewer, footer }: Shell): Html {
   const links =
     viewer === null
       ? html`<a href="/sign-in">Sign in</a> <a href="/sign-up">Sign up</a>`
@@ -94,6 +110,7 @@ function shell(nonce: string, title: string, body: Html, viewer: Viewer | null):
           <p id="alert" class="alert" role="alert" tabindex="-1" hidden></p>
           ${body}
         </main>
+        ${footer}
         <script nonce="${nonce}">
           ${new Html(SCRIPT)};
         </script>
@@ -117,7 +134,7 @@ const STYLE = `
 * { box-sizing: border-box }
 body { margin: 0; background: var(--page); color: var(--text) }
 header { background: var(--card); border-bottom: 1px solid var(--line) }
-nav, main { max-width: 46rem; margin: auto; padding: .75rem 1rem }
+nav, main, footer { max-width: 46rem; margin: auto; padding: .75rem 1rem }
 nav, .own { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; align-items: center }
 .own { margin-left: auto; min-width: 0; overflow-wrap: anywhere }
 nav form { display: contents }
@@ -145,6 +162,7 @@ button.wide { width: 100% }
 button:disabled { opacity: .6; cursor: progress }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px }
 .alert { padding: .75rem 1rem; color: var(--bad); background: var(--bad-page); border: 1px solid currentColor; border-radius: .5rem }
+.alert.good { color: var(--text); background: var(--card) }
 .list { list-style: none; margin: 0 0 1rem; padding: 0 }
 .list li { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: center; padding: .75rem 0; border-top: 1px solid var(--line) }
 .list li > div { flex: 1 1 10rem; min-width: 0; overflow-wrap: anywhere }
@@ -155,12 +173,13 @@ th, td { padding: .5rem .75rem .5rem 0; text-align: left; border-top: 1px solid 
 `;
 
 /**
- * Sends forms as JSON and shows what the API answers; it reloads or goes on when all is well. A `callbackURL` has been
- * checked by then: the API refuses one of another site.
+ * Sends forms as JSON and shows what the API answers; when all is well, it says so (`data-done`), reloads or goes on.
+ * A `callbackURL` has been checked by then: the API refuses one of another site.
  */
 const SCRIPT = `
 const alertBox = document.getElementById("alert");
-const say = (text) => {
+const say = (text, isGood = false) => {
+  alertBox.classList.toggle("good", isGood);
   alertBox.textContent = text;
   alertBox.hidden = false;
   alertBox.focus();
@@ -178,8 +197,10 @@ for (const form of document.querySelectorAll("form[data-post]")) {
       const body = JSON.stringify(fields);
       const response = await fetch(form.dataset.post, { method: "POST", headers, body });
       const answer = await response.json();
-      if (response.ok) return location.assign(answer.url ?? (fields.callbackURL || form.dataset.next || location.href));
-      say(answer.message.replace(/^\\[body\\.(\\w+)\\] /, "$1: "));
+      const { done, next } = form.dataset;
+      if (response.ok && !done) return location.assign(answer.url ?? (fields.callbackURL || next || location.href));
+      if (response.ok) form.reset();
+      say(response.ok ? done : answer.message.replace(/^\\[body\\.(\\w+)\\] /, "$1: "), response.ok);
     } catch {
       say("The server cannot be reached. Please try again.");
     }

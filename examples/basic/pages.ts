@@ -41,11 +41,27 @@ export function addPages(app: Express, auth: DemoAuth): void {
     sendPage(res, { title: "Sign in", viewer: user, body: signIn(goalOf(req)) });
   });
 
+  app.get("/forgot-password", async (req, res) => {
+    const user = await viewer(req.headers);
+    sendPage(res, { title: "Forgot password", viewer: user, body: forgotPassword() });
+  });
+
+  app.get("/reset-password", async (req, res) => {
+    const user = await viewer(req.headers);
+    const { token } = req.query;
+    const body = typeof token === "string" ? newPassword(token) : deadLink();
+    sendPage(res, { title: "New password", viewer: user, body });
+  });
+
   app.get("/account", requireSession({ redirectTo: SIGN_IN }), async (req, res) => {
     const { session, user } = req.auth;
     const sessions = await api.listSessions({ headers: req.headers });
     const list = sessions.map((each) => sessionRow(each, each.id === session.id));
-    sendPage(res, { title: "Account", viewer: user, body: account(user, list) });
+    sendPage(res, {
+      title: "Account",
+      viewer: user,
+      body: account(user, list, req.query["error"] !== undefined),
+    });
   });
 
   app.get("/private", requireSession({ redirectTo: SIGN_IN }), (req, res) => {
@@ -109,6 +125,7 @@ function welcome(isSignedIn: boolean): Html {
         </li>
         <li>Sign in with a second browser, then end that session from the first.</li>
         <li>Open <a href="/admin">/admin</a>: the first user who signs up is an administrator.</li>
+        <li>Forget your password: the mail with the link is in the inbox, or sent by SMTP.</li>
         <li>Stop the server and start it again: you are still signed in.</li>
       </ul>
     </section>`;
@@ -146,8 +163,46 @@ function signIn(callbackURL: string): Html {
       >
       <button class="wide">Sign in</button>
     </form>
+    <p><a href="/forgot-password">Forgot password?</a></p>
     <p class="muted">New here? <a href="${link("/sign-up", callbackURL)}">Sign up</a></p>
   </section>`;
+}
+
+function forgotPassword(): Html {
+  return html`<section class="card narrow">
+    <h1>Forgot password?</h1>
+    <form
+      data-post="/auth/request-password-reset"
+      data-done="If somebody has this address, a mail with a link is on its way to it."
+    >
+      <input type="hidden" name="redirectTo" value="/reset-password" />
+      <label>E-mail <input name="email" type="email" autocomplete="username" required /></label>
+      <button class="wide">Send the link</button>
+    </form>
+  </section>`;
+}
+
+function newPassword(token: string): Html {
+  return html`<section class="card narrow">
+    <h1>New password</h1>
+    <form data-post="/auth/reset-password" data-next="/sign-in">
+      <input type="hidden" name="token" value="${token}" />
+      ${newPasswordField()}
+      <button class="wide">Set password</button>
+    </form>
+  </section>`;
+}
+
+function newPasswordField(): Html {
+  return html`<label>
+    New password, at least 8 characters
+    <input name="newPassword" type="password" autocomplete="new-password" required minlength="8" />
+  </label>`;
+}
+
+function deadLink(): Html {
+  return html`<h1>This link works no longer</h1>
+    <p>It has been used or has expired. <a href="/forgot-password">Ask for a new one</a></p>`;
 }
 
 function link(path: string, callbackURL: string): string {
@@ -159,9 +214,19 @@ interface Person {
   readonly email: string;
 }
 
-function account({ name, email }: Person, sessions: readonly Html[]): Html {
+interface Owner extends Person {
+  readonly emailVerified: boolean;
+}
+
+function account(user: Owner, sessions: readonly Html[], isLinkDead: boolean): Html {
+  const { name, email, emailVerified } = user;
   return html`<h1>Account</h1>
-    <p class="muted">${email}</p>
+    ${isLinkDead ? html`<p class="alert">The link of the mail works no longer.</p>` : null}
+    <p class="muted">
+      ${email}
+      <span class="badge">${emailVerified ? "verified" : "not verified"}</span>
+    </p>
+    ${emailVerified ? null : resendVerification(email)}
     <section class="card">
       <h2>Name</h2>
       <form data-post="/auth/update-user" class="row">
@@ -180,7 +245,61 @@ function account({ name, email }: Person, sessions: readonly Html[]): Html {
       <form data-post="/auth/revoke-other-sessions">
         <button class="quiet">End all other sessions</button>
       </form>
-    </section>`;
+    </section>
+    ${changePassword()} ${changeEmail()} ${deleteAccount()}`;
+}
+
+function resendVerification(email: string): Html {
+  return html`<form
+    data-post="/auth/send-verification-email"
+    data-done="A mail with a link is on its way."
+  >
+    <input type="hidden" name="email" value="${email}" />
+    <input type="hidden" name="callbackURL" value="/account" />
+    <p><button class="quiet">Send the verification mail again</button></p>
+  </form>`;
+}
+
+function changePassword(): Html {
+  return html`<section class="card">
+    <h2>Password</h2>
+    <form data-post="/auth/change-password" data-done="The password is changed.">
+      <label>
+        Current password
+        <input name="currentPassword" type="password" autocomplete="current-password" required />
+      </label>
+      ${newPasswordField()}
+      <label class="check">
+        <input name="revokeOtherSessions" type="checkbox" checked /> End all other sessions
+      </label>
+      <button>Change password</button>
+    </form>
+  </section>`;
+}
+
+function changeEmail(): Html {
+  return html`<section class="card">
+    <h2>E-mail</h2>
+    <p class="muted">
+      A verified address is asked first whether it agrees; then the new one gets a link.
+    </p>
+    <form data-post="/auth/change-email" data-done="A mail with a link is on its way." class="row">
+      <input type="hidden" name="callbackURL" value="/account" />
+      <label>New e-mail <input name="newEmail" type="email" autocomplete="email" required /></label>
+      <button>Change e-mail</button>
+    </form>
+  </section>`;
+}
+
+function deleteAccount(): Html {
+  return html`<section class="card">
+    <h2>Delete account</h2>
+    <p class="muted">You get a mail with a link. Opening it deletes the account for good.</p>
+    <form data-post="/auth/delete-user" data-done="A mail with a link is on its way.">
+      <input type="hidden" name="callbackURL" value="/" />
+      <button class="quiet">Delete account</button>
+    </form>
+  </section>`;
 }
 
 interface Device {

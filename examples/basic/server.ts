@@ -1,50 +1,51 @@
 import { join, resolve } from "node:path";
-import { betterAuth, type Plugin } from "better-auth-express";
+import { betterAuth } from "better-auth-express";
 import express from "express";
+import { demoMails, INBOX } from "./mails.ts";
 import { addPages, userFields } from "./pages.ts";
-import { demoMongo, developmentSecret, instructions, listen, stopSignal } from "./support.ts";
+import * as support from "./support.ts";
 
 const env = process.env;
 const port = Number(env["PORT"] ?? 3000);
 const baseURL = env["BETTER_AUTH_URL"] ?? `http://localhost:${port}`;
 const dataFolder = resolve(".data");
 
-/** Somebody has to be the first to see the page for administrators. */
-const firstUserIsAdmin = {
-  id: "first-user-is-admin",
-  models: ["User"],
-  endpoints: [],
-  hooks: {
-    async beforeUserCreate({ auth }) {
-      return (await auth.models.User.exists({})) === null ? { role: "admin" } : {};
-    },
-  },
-} as const satisfies Plugin;
-
 async function main(): Promise<void> {
-  const stopped = stopSignal();
-  const server = await listen(port);
-  const mongo = await demoMongo(join(dataFolder, "mongodb"));
+  const stopped = support.stopSignal();
+  const { mailer, inbox } = demoMails();
+  const server = await support.listen(port);
+  const mongo = await support.demoMongo(join(dataFolder, "mongodb"));
 
   const auth = betterAuth({
     baseURL,
-    secret: env["BETTER_AUTH_SECRET"] ?? developmentSecret(dataFolder),
+    secret: env["BETTER_AUTH_SECRET"] ?? support.developmentSecret(dataFolder),
     database: mongo.uri,
-    emailAndPassword: { enabled: true },
-    user: { additionalFields: userFields },
-    plugins: [firstUserIsAdmin],
+    emailAndPassword: { enabled: true, sendResetPassword: mailer.resetPassword },
+    emailVerification: { sendVerificationEmail: mailer.verification, sendOnSignUp: true },
+    user: {
+      additionalFields: userFields,
+      changeEmail: { enabled: true, sendChangeEmailConfirmation: mailer.changeEmailConfirmation },
+      deleteUser: {
+        enabled: true,
+        sendDeleteAccountVerification: mailer.deleteAccountVerification,
+      },
+    },
+    plugins: [support.firstUserIsAdmin],
   });
   await auth.ready();
 
   const app = express().disable("x-powered-by");
   app.use("/auth", auth);
+  if (inbox !== null) app.use(INBOX, inbox.router);
+  app.locals["inbox"] = inbox === null ? null : INBOX;
   addPages(app, auth);
   server.on("request", app);
-  console.log(instructions({ baseURL, dataFolder, mongo }));
+  console.log(support.instructions({ baseURL, dataFolder, mongo, hasInbox: inbox !== null }));
 
   await stopped();
   server.close().closeAllConnections();
   await auth.close();
+  await mailer.close();
   await mongo.stop();
 }
 

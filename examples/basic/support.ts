@@ -3,7 +3,9 @@ import { once } from "node:events";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { join } from "node:path";
+import type { Plugin } from "better-auth-express";
 import { startMongo, type MongoServer } from "better-auth-express/dev";
+import { INBOX } from "./mails.ts";
 
 /** Milliseconds in which a second signal is an echo of the first: npm passes on what the terminal has sent already. */
 const ECHO_MS = 1000;
@@ -68,6 +70,18 @@ export async function demoMongo(dbPath: string): Promise<MongoServer> {
   }
 }
 
+/** Somebody has to be the first to see the page for administrators. */
+export const firstUserIsAdmin = {
+  id: "first-user-is-admin",
+  models: ["User"],
+  endpoints: [],
+  hooks: {
+    async beforeUserCreate({ auth }) {
+      return (await auth.models.User.exists({})) === null ? { role: "admin" } : {};
+    },
+  },
+} as const satisfies Plugin;
+
 /** A random secret, the same at the next start, so that sessions survive a restart. */
 export function developmentSecret(folder: string): string {
   const file = join(folder, "secret");
@@ -86,15 +100,17 @@ export interface Started {
   readonly baseURL: string;
   readonly dataFolder: string;
   readonly mongo: MongoServer;
+  readonly hasInbox: boolean;
 }
 
 /** What the terminal shows: where the app is and what to do first, the same as `curl` lines, and where the data is. */
-export function instructions({ baseURL, dataFolder, mongo }: Started): string {
+export function instructions({ baseURL, dataFolder, mongo, hasInbox }: Started): string {
   const { origin } = new URL(baseURL);
   const address = `ada-${randomBytes(2).toString("hex")}@example.com`;
   const credentials = `"email":"${address}","password":"Lantern-7-orchard"`;
   const json = "-H 'Content-Type: application/json'";
   const where = mongo.source === "MONGODB_URI" ? mongo.uri.replace(/\/\/.*@/, "//…@") : dataFolder;
+  const mails = hasInbox ? `${origin}${INBOX}` : "sent through SMTP_URL";
   return `
   The demo runs on ${origin}
   Open ${origin}/sign-up and sign up: the first user is the administrator.
@@ -109,6 +125,7 @@ export function instructions({ baseURL, dataFolder, mongo }: Started): string {
     curl -sS -w '\\n' -b $jar -c $jar -H "Origin: $site" -X POST $site/auth/sign-out
     curl -sS -w '\\n' -b $jar $site/private
 
+  Mails: ${mails}
   Data: ${where}
   Ctrl-C ends it.
 `;

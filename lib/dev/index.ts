@@ -5,6 +5,7 @@ export {
   type MongodSource,
   type ResolveMongodOptions,
 } from "./find-mongod.ts";
+export { devInbox, type DevInbox, type InboxMail } from "./inbox.ts";
 export {
   startEmbeddedMongo,
   startMongo,

@@ -1,4 +1,3 @@
-import { isIP } from "node:net";
 import type { Request, RequestHandler } from "express";
 import {
   ipKeyGenerator,
@@ -89,16 +88,9 @@ function limiter(
   });
 }
 
-/** One bucket per client and route; clients without an address share one, and so do texts that are none. */
+/** One bucket per client and route; clients without an address share one. */
 function clientKey(address: string, path: string): string {
-  const client = withoutPort(address);
-  return `${isIP(client) === 0 ? "" : ipKeyGenerator(client, IPV6_PREFIX)}|${path}`;
-}
-
-/** Some proxies forward the port of the connection too, which would make each connection a client of its own. */
-function withoutPort(address: string): string {
-  const [, ipv4, ipv6] = /^(?:([\d.]+)|\[([^\]]*)\])(?::\d+)?$/.exec(address) ?? [];
-  return ipv4 ?? ipv6 ?? address;
+  return `${address === "" ? "" : ipKeyGenerator(address, IPV6_PREFIX)}|${path}`;
 }
 
 /** Our counters as a store of express-rate-limit: its own rule counts refused requests, the protocol's does not. */

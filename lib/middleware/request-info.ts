@@ -61,7 +61,7 @@ export function clientAddress({ advanced }: Config): (req: Request) => string {
 }
 
 function expressAddress(req: Request): string {
-  const address = plainAddress(req.ip ?? "");
+  const address = plainAddress(withoutPort(req.ip ?? ""));
   // With `trust proxy` it is what a header says, which may be anything.
   return isIP(address) === 0 ? "" : address;
 }
@@ -69,6 +69,12 @@ function expressAddress(req: Request): string {
 /** An IPv4 address without the IPv6 form in which a dual-stack socket reports it. */
 function plainAddress(address: string): string {
   return address.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, "");
+}
+
+/** Some proxies forward the port of the connection too, which would make each connection a client of its own. */
+function withoutPort(address: string): string {
+  const [, ipv4, ipv6] = /^(?:([\d.]+)|\[([^\]]*)\])(?::\d+)?$/.exec(address) ?? [];
+  return ipv4 ?? ipv6 ?? address;
 }
 
 function single(chain: readonly string[]): string | undefined {

@@ -25,6 +25,17 @@ const UNAVAILABLE_NAMES: ReadonlySet<string> = new Set([
   "DisconnectedError",
 ]);
 
+/** Failures of a socket that the driver passes on as they are, when a write meets a closing connection. */
+const SOCKET_CODES: ReadonlySet<unknown> = new Set([
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ENOTFOUND",
+  "EPIPE",
+  "ETIMEDOUT",
+]);
+
 /** The database could not be used; thrown by our own code where the driver has no error for it. */
 export class DatabaseUnavailable extends Error {
   override readonly name = "DatabaseUnavailable";
@@ -35,6 +46,7 @@ export function isUnavailable(error: unknown): boolean {
   if (error instanceof DeadlineExceeded || error instanceof DatabaseUnavailable) return true;
   if (!(error instanceof Error)) return false;
   if (UNAVAILABLE_NAMES.has(error.name)) return true;
+  if ("syscall" in error && "code" in error && SOCKET_CODES.has(error.code)) return true;
   if (error instanceof MongoServerSelectionError || error instanceof MongoNetworkError) return true;
   if (error instanceof MongoServerError) return hasUnavailableCode(error);
   if (error instanceof MongoError) return error.hasErrorLabel("TransientTransactionError");

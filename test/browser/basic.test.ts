@@ -73,6 +73,15 @@ describe("examples/basic in a browser", function () {
     await on.getByRole("button", { name: "Sign in" }).click();
   }
 
+  /** Follows the newest link of the inbox. */
+  async function followMail(subject: string): Promise<void> {
+    await page.goto("/");
+    await page.getByRole("link", { name: "inbox", exact: true }).click();
+    const mail = page.getByRole("listitem").first();
+    await mail.getByRole("heading", { name: subject }).waitFor();
+    await mail.getByRole("link").click();
+  }
+
   it("when someone signs up, then their account opens with this session in the list", async () => {
     const email = await signUp();
     await page.getByText(email).waitFor();
@@ -207,7 +216,75 @@ describe("examples/basic in a browser", function () {
     assert.equal(await admin.count(), 0);
   });
 
-  for (const path of ["/", "/sign-up", "/sign-in", "/account", "/private"]) {
+  it("when a password was forgotten, then the mail leads to a new one", async () => {
+    const email = await signUp();
+    await context.clearCookies();
+    await page.goto("/sign-in");
+    await page.getByRole("link", { name: "Forgot password?" }).click();
+    await page.getByLabel("E-mail").fill(email);
+    await page.getByRole("button", { name: "Send the link" }).click();
+    await page.getByText("is on its way").waitFor();
+    await followMail("Reset your password");
+    await page.getByLabel("New password").fill("Harbour-9-violet");
+    await page.getByRole("button", { name: "Set password" }).click();
+    await page.waitForURL("**/sign-in");
+    await fillSignIn(page, email, "Harbour-9-violet");
+    await page.waitForURL("**/account");
+  });
+
+  it("when a link for a new password is dead, then the page says so", async () => {
+    await page.goto("/auth/reset-password/nothing?callbackURL=/reset-password");
+    await page.getByText("This link works no longer").waitFor();
+  });
+
+  it("when the password is changed, then the new one signs in", async () => {
+    const email = await signUp();
+    await page.getByLabel("Current password").fill(PASSWORD);
+    await page.getByLabel("New password").fill("Harbour-9-violet");
+    await page.getByRole("button", { name: "Change password" }).click();
+    await page.getByText("The password is changed.").waitFor();
+    await context.clearCookies();
+    await page.goto("/sign-in");
+    await fillSignIn(page, email, "Harbour-9-violet");
+    await page.waitForURL("**/account");
+  });
+
+  it("when the address is verified and changed, then both addresses are asked", async () => {
+    const email = await signUp();
+    await page.getByRole("button", { name: "Send the verification mail again" }).click();
+    await page.getByText("is on its way").waitFor();
+    await followMail("Verify your e-mail address");
+    await page.waitForURL("**/account");
+    await page.getByText("verified", { exact: true }).waitFor();
+
+    await page.getByLabel("New e-mail").fill(`new-${email}`);
+    await page.getByRole("button", { name: "Change e-mail" }).click();
+    await page.getByText("is on its way").waitFor();
+    await followMail("Confirm the change of your e-mail address");
+    await page.waitForURL("**/account");
+    await followMail("Verify your e-mail address");
+    await page.waitForURL("**/account");
+    await page.getByText(`new-${email}`).waitFor();
+  });
+
+  it("when a link of a mail is dead, then the account says so", async () => {
+    await signUp();
+    await page.goto("/auth/verify-email?token=nothing&callbackURL=/account");
+    await page.getByText("The link of the mail works no longer.").waitFor();
+  });
+
+  it("when the account is deleted, then the mail's link ends it", async () => {
+    const email = await signUp();
+    await page.getByRole("button", { name: "Delete account" }).click();
+    await page.getByText("is on its way").waitFor();
+    await followMail("Confirm the deletion of your account");
+    await page.locator("main").getByRole("link", { name: "Sign up" }).waitFor();
+    await page.goto("/sign-in");
+    await fillSignIn(page, email);
+    await page.getByText("Invalid email or password").waitFor();
+  });
+
+  for (const path of ["/", "/sign-up", "/sign-in", "/forgot-password", "/account", "/private"]) {
     it(`when a small phone opens ${path}, then nothing has to be scrolled sideways`, async () => {
       await signUp("Grace Brewster Murray Hopper of the United States Navy");
       await page.goto(path);
@@ -218,7 +295,7 @@ describe("examples/basic in a browser", function () {
 
   it("when every field is looked at, then each has a label", async () => {
     await signUp();
-    for (const path of ["/account", "/sign-in", "/sign-up"]) {
+    for (const path of ["/account", "/sign-in", "/sign-up", "/forgot-password"]) {
       await page.goto(path);
       const unlabelled =
         "[...document.querySelectorAll('input:not([type=hidden])')].filter(({ labels }) => labels.length === 0).length";

@@ -190,12 +190,12 @@ describe("verifyAddress", () => {
       const t = await startApp(
         withHooks({
           beforeEmailVerification: () => {
-            throw new AuthError(403, "NOT_NOW", "Not now");
+            throw new AuthError(403, "APP_NOT_NOW", "Not now");
           },
         }),
       );
       const user = await t.givenUser();
-      assertRefusal(await open(t, tokenOf(t, user)), [403, "NOT_NOW", "Not now"]);
+      assertRefusal(await open(t, tokenOf(t, user)), [403, "APP_NOT_NOW", "Not now"]);
       assert.equal((await stored(t, user))?.emailVerified, false);
       await t.stop();
     });

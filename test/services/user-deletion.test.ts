@@ -259,11 +259,11 @@ describe("deleteAccount", () => {
         let after = 0;
         beforeDelete = async () => {
           await turn();
-          throw new AuthError(409, "OPEN_INVOICES", "Pay first");
+          throw new AuthError(409, "APP_OPEN_INVOICES", "Pay first");
         };
         afterDelete = () => void (after += 1);
         const response = await call(t, user);
-        assertRefusal(response, [409, "OPEN_INVOICES", "Pay first"]);
+        assertRefusal(response, [409, "APP_OPEN_INVOICES", "Pay first"]);
         assert.deepEqual(setCookies(response), []);
         assert.equal(await exists(t, user), true);
         await t.givenSession(user);

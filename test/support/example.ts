@@ -40,6 +40,7 @@ export async function spawnExample(
   name: string,
   cwd: string,
   port?: number,
+  variables: Readonly<Record<string, string>> = {},
 ): Promise<ExampleProcess> {
   const chosen = port ?? (await findFreePort());
   const file = fileURLToPath(new URL(`../../examples/${name}/server.ts`, import.meta.url));
@@ -47,7 +48,7 @@ export async function spawnExample(
     cwd,
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...cleanEnvironment(), PORT: String(chosen) },
+    env: { ...cleanEnvironment(), ...variables, PORT: String(chosen) },
   });
   const printed = { stdout: "", stderr: "" };
   child.stdout.on("data", (chunk: Buffer) => (printed.stdout += chunk.toString()));
@@ -68,8 +69,12 @@ export async function spawnExample(
 }
 
 /** Starts an example and waits until it has said where it is. */
-export async function startExample(name: string, cwd: string): Promise<ExampleProcess> {
-  const example = await spawnExample(name, cwd);
+export async function startExample(
+  name: string,
+  cwd: string,
+  variables: Readonly<Record<string, string>> = {},
+): Promise<ExampleProcess> {
+  const example = await spawnExample(name, cwd, undefined, variables);
   const isUp = () => example.output().includes("Ctrl-C ends it");
   const end = example.ended.then(() => "end" as const);
   while ((await Promise.race([end, sleep(20)])) !== "end") {
@@ -93,7 +98,14 @@ export async function mongodPid(folder: string): Promise<number | undefined> {
 
 /** Without what would point the example elsewhere. */
 function cleanEnvironment(): NodeJS.ProcessEnv {
-  const own = ["MONGODB_URI", "BETTER_AUTH_URL", "BETTER_AUTH_SECRET", "NODE_ENV"];
+  const own = [
+    "MONGODB_URI",
+    "BETTER_AUTH_URL",
+    "BETTER_AUTH_SECRET",
+    "NODE_ENV",
+    "SMTP_URL",
+    "MAIL_FROM",
+  ];
   const kept = Object.entries(process.env).filter(([name]) => !own.includes(name));
   const config = fileURLToPath(new URL("../../tsconfig.json", import.meta.url));
   return { ...Object.fromEntries(kept), TSX_TSCONFIG_PATH: config };

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { endpoint } from "../../endpoint.ts";
-import { failures } from "../../errors.ts";
+import { coreErrors, failures } from "../../errors.ts";
 import type { Session } from "../../models/session.ts";
 import { fieldErrors, readFields, updatesOf } from "../../services/additional-fields.ts";
 import { clearSessionCookies, setSessionCookies } from "../../services/session.ts";
@@ -10,6 +10,7 @@ const errors = {
   BODY_MUST_BE_AN_OBJECT: [400, "Body must be an object"],
   NO_FIELDS_TO_UPDATE: [400, "No fields to update"],
   ...fieldErrors,
+  VALIDATION_ERROR: coreErrors.VALIDATION_ERROR,
   FAILED_TO_GET_SESSION: [401, "Failed to get session"],
 } as const;
 const fail = failures(errors);
