@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { cp, mkdir, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, symlink, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -121,13 +121,14 @@ describe("resolveMongod", () => {
   describe("given no mongodb-memory-server-core", () => {
     const inFolder = async (code: string) => {
       const folder = join(environment.folder, "app");
-      await cp(join(ROOT, "lib/dev"), join(folder, "dev"), { recursive: true });
+      await cp(join(ROOT, "lib"), join(folder, "lib"), { recursive: true });
       await mkdir(join(folder, "node_modules"));
-      for (const name of ["mongoose", "zod"]) {
+      for (const name of await readdir(join(ROOT, "node_modules"))) {
+        if (name.startsWith(".") || name === "mongodb-memory-server-core") continue;
         await symlink(join(ROOT, "node_modules", name), join(folder, "node_modules", name));
       }
       await writeFile(join(folder, "package.json"), '{ "type": "module" }');
-      const script = `import { startMongo } from "./dev/index.ts";\n${code}`;
+      const script = `import { startMongo } from "./lib/dev/index.ts";\n${code}`;
       await writeFile(join(folder, "app.ts"), script);
       const args = ["--import", TSX, join(folder, "app.ts")];
       return promisify(execFile)(process.execPath, args, { cwd: folder });
