@@ -62,7 +62,8 @@ function schemaType(type: FieldType): SchemaDefinitionProperty {
   }
 }
 
-function bsonType(type: FieldType): string {
+/** BSON type of a field's values, by which the unique index of an additional field is partial. */
+export function bsonType(type: FieldType): string {
   switch (type) {
     case "number":
     case "number[]":

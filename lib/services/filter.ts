@@ -13,6 +13,11 @@ export function noneOf<T>(values: readonly T[]): { $nin: T[] } {
   return mongoose.trusted({ $nin: [...values] });
 }
 
+/** A filter that matches one scalar of this BSON type; only so an index that is partial by type serves it. */
+export function exactly<T>(value: T, type: string): { $eq: T; $type: string } {
+  return mongoose.trusted({ $eq: value, $type: type });
+}
+
 /** A filter that matches instants later than this one. */
 export function after(instant: Date): { $gt: Date } {
   return mongoose.trusted({ $gt: instant });

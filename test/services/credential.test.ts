@@ -85,7 +85,8 @@ for (const standalone of [false, true]) {
       };
     };
     const hash = async () =>
-      (await t.auth.models.Account.findOne({ accountId: user.id }).lean())?.password;
+      (await t.auth.models.Account.findOne({ providerId: "credential", accountId: user.id }).lean())
+        ?.password;
 
     for (const [operation, failing] of Object.entries(steps)) {
       for (const { command, collection, ...more } of failing) {
@@ -149,9 +150,15 @@ describe("findCredential", () => {
   beforeEach(async () => {
     user = await t.givenUser();
     const { Account } = t.auth.models;
-    const own = await Account.findOneAndDelete({ accountId: user.id }).lean();
+    const own = await Account.findOneAndDelete({
+      providerId: "credential",
+      accountId: user.id,
+    }).lean();
     const [stranger] = [await t.givenUser({ password: "Quarry-5-meadow" })];
-    const other = await Account.findOneAndDelete({ accountId: stranger.id }).lean();
+    const other = await Account.findOneAndDelete({
+      providerId: "credential",
+      accountId: stranger.id,
+    }).lean();
     const userId = parseId(user.id) ?? "";
     const first = { ...other, _id: createId(), accountId: `older-${user.id}`, userId };
     await new Account(first).save();

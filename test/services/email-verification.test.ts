@@ -11,7 +11,7 @@ import {
   type TestApp,
   type TestUser,
 } from "../support/app.ts";
-import { freshDatabase } from "../support/mongo.ts";
+import { freshDatabase, describeWithScans } from "../support/mongo.ts";
 import { itOutlivesACallback, until } from "../support/outbox.ts";
 import { inParallel } from "../support/parallel.ts";
 import { assertRefusal } from "../support/refusal.ts";
@@ -276,7 +276,7 @@ describe("replaceAddress", () => {
     await request(t.server).post("/auth/sign-in/email").send({ email, password }).expect(401);
   });
 
-  describe("given old duplicates of an address, and therefore no unique index", () => {
+  describeWithScans("given old duplicates of an address, and therefore no unique index", () => {
     let doubled: TestApp;
     const old = (name: string) => ({
       name,

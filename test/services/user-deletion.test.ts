@@ -165,7 +165,7 @@ describe("deleteUser", () => {
         return {
           session: await countRows(t, user.id),
           verification: await Verification.countDocuments({ value: user.id }),
-          account: await Account.countDocuments({ accountId: user.id }),
+          account: await Account.countDocuments({ providerId: "credential", accountId: user.id }),
           user: (await exists(t, user)) ? 1 : 0,
         };
       };

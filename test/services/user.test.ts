@@ -3,7 +3,7 @@ import mongoose from "mongoose";
 import request from "supertest";
 import { startEmbeddedMongo, type EmbeddedMongo } from "../../lib/dev/index.ts";
 import { setCookies, startApp, TEST_ORIGIN, TEST_PASSWORD, type TestApp } from "../support/app.ts";
-import { freshDatabase, withDatabase } from "../support/mongo.ts";
+import { freshDatabase, withDatabase, describeWithScans } from "../support/mongo.ts";
 
 const body = { name: "Ada", email: "ada@example.com", password: TEST_PASSWORD };
 
@@ -74,7 +74,7 @@ describe("signUpWithPassword", () => {
     });
   });
 
-  describe("given old duplicates of an address", () => {
+  describeWithScans("given old duplicates of an address", () => {
     let t: TestApp;
     const old = (name: string) => ({
       name,
@@ -128,7 +128,7 @@ describe("signUpWithPassword", () => {
     });
   });
 
-  describe("given autoIndex: false, and no index", () => {
+  describeWithScans("given autoIndex: false, and no index", () => {
     let t: TestApp;
     before(async () => {
       t = await startApp({ advanced: { database: { autoIndex: false } } });

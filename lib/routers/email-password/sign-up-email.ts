@@ -2,7 +2,9 @@ import { z } from "zod";
 import type { AuthContext, Call } from "../../context.ts";
 import { endpoint } from "../../endpoint.ts";
 import { failures } from "../../errors.ts";
+import { bsonType } from "../../models/fields.ts";
 import type { User } from "../../models/user.ts";
+import { exactly } from "../../services/filter.ts";
 import { fieldErrors, readFields, refuseClosedFields } from "../../services/additional-fields.ts";
 import { runInBackground } from "../../services/background.ts";
 import { isRefusal } from "../../services/database-errors.ts";
@@ -127,10 +129,11 @@ async function pretendSuccess(call: Call, fields: NewUser, isMailed: boolean) {
 async function refuseTakenFields({ auth }: Call, fields: NewUser): Promise<void> {
   const { additionalFields } = auth.config.user;
   const stored = new Map<string, unknown>(Object.entries(fields));
-  for (const [name, { unique, fieldName = name }] of Object.entries(additionalFields)) {
+  for (const [name, { type, unique, fieldName = name }] of Object.entries(additionalFields)) {
     const value = stored.get(fieldName);
     if (!unique || value === undefined || value === null) continue;
-    if ((await auth.models.User.exists({ [fieldName]: value })) !== null) {
+    const taken = { [fieldName]: exactly(value, bsonType(type)) };
+    if ((await auth.models.User.exists(taken)) !== null) {
       throw fail("FAILED_TO_CREATE_USER");
     }
   }

@@ -96,7 +96,7 @@ describe("POST /delete-user", () => {
 
     for (const password of [TEST_PASSWORD, ""]) {
       it(`when there is no password account and ${password === "" ? "an empty" : "a"} password is sent, then it answers CREDENTIAL_ACCOUNT_NOT_FOUND`, async () => {
-        await t.auth.models.Account.deleteMany({ accountId: user.id });
+        await t.auth.models.Account.deleteMany({ providerId: "credential", accountId: user.id });
         const response = await post(t, user, { password });
         assertRefusal(response, [
           400,

@@ -47,7 +47,8 @@ describe("POST /change-password", () => {
   const signIn = (password: string) =>
     request(t.server).post("/auth/sign-in/email").send({ email: user.email, password });
   const answerOf = (response: request.Response) => response.body as Answer;
-  const account = () => t.auth.models.Account.findOne({ accountId: user.id }).lean();
+  const account = () =>
+    t.auth.models.Account.findOne({ providerId: "credential", accountId: user.id }).lean();
   async function givenProofs(): Promise<void> {
     await insertVerification(t, { identifier: "reset-password:h1:x", value: user.id });
     await insertVerification(t, { identifier: `reset-password:${"o".repeat(24)}`, value: user.id });
@@ -101,7 +102,10 @@ describe("POST /change-password", () => {
 
     it("when it is stored in Better Auth's format, then it is changed to ours", async () => {
       const password = await hashOfficialPassword(TEST_PASSWORD);
-      await t.auth.models.Account.updateOne({ accountId: user.id }, { password });
+      await t.auth.models.Account.updateOne(
+        { providerId: "credential", accountId: user.id },
+        { password },
+      );
       await change().expect(200);
       assert.match((await account())?.password ?? "", /^c2NyeXB0/);
     });
@@ -213,7 +217,7 @@ describe("POST /change-password", () => {
       ]));
 
     it("when the user has no password account, then it answers CREDENTIAL_ACCOUNT_NOT_FOUND", async () => {
-      await t.auth.models.Account.deleteMany({ accountId: user.id });
+      await t.auth.models.Account.deleteMany({ providerId: "credential", accountId: user.id });
       await assertRefused({}, [
         400,
         "CREDENTIAL_ACCOUNT_NOT_FOUND",
@@ -222,7 +226,10 @@ describe("POST /change-password", () => {
     });
 
     it("when the password account is empty, then it answers CREDENTIAL_ACCOUNT_NOT_FOUND", async () => {
-      await t.auth.models.Account.updateOne({ accountId: user.id }, { $unset: { password: 1 } });
+      await t.auth.models.Account.updateOne(
+        { providerId: "credential", accountId: user.id },
+        { $unset: { password: 1 } },
+      );
       await assertRefused({}, [400, "CREDENTIAL_ACCOUNT_NOT_FOUND"]);
     });
   });
@@ -272,7 +279,10 @@ describe("POST /change-password", () => {
         .post(PATH)
         .set({ origin: TEST_ORIGIN, cookie: owner.cookie })
         .send({ ...BODY, revokeOtherSessions: true });
-      const row = await slow.auth.models.Account.findOne({ accountId: owner.id }).lean();
+      const row = await slow.auth.models.Account.findOne({
+        providerId: "credential",
+        accountId: owner.id,
+      }).lean();
       return { response, password: row?.password };
     };
 
@@ -286,7 +296,10 @@ describe("POST /change-password", () => {
 
     it("when the password is changed elsewhere, then it answers INVALID_PASSWORD and that one stays", async () => {
       const { response, password } = await changeSlowly(({ id }) =>
-        slow.auth.models.Account.updateOne({ accountId: id }, { password: "plain:other" }),
+        slow.auth.models.Account.updateOne(
+          { providerId: "credential", accountId: id },
+          { password: "plain:other" },
+        ),
       );
       assertRefusal(response, [400, "INVALID_PASSWORD", "Invalid password"]);
       assert.equal(password, "plain:other");

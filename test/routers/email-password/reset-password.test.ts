@@ -116,7 +116,10 @@ describe("POST /reset-password", () => {
       const { Account } = t.auth.models;
       await Account.updateOne({ userId: parseId(user.id) ?? "" }, { userId: user.id });
       await reset({}).expect(200);
-      assert.equal(await Account.countDocuments({ accountId: user.id }), 1);
+      assert.equal(
+        await Account.countDocuments({ providerId: "credential", accountId: user.id }),
+        1,
+      );
       await signIn(NEW_PASSWORD).expect(200);
       await signIn(TEST_PASSWORD).expect(401);
     });
@@ -295,7 +298,10 @@ describe("POST /reset-password", () => {
       });
       const owner = await compatible.givenUser();
       await reset({ token: await newToken(compatible, owner) }, compatible).expect(200);
-      const account = await compatible.auth.models.Account.findOne({ accountId: owner.id }).lean();
+      const account = await compatible.auth.models.Account.findOne({
+        providerId: "credential",
+        accountId: owner.id,
+      }).lean();
       assert.match(account?.password ?? "", /^[0-9a-f]{32}:[0-9a-f]{128}$/);
       await signIn(NEW_PASSWORD, owner, compatible).expect(200);
       await compatible.stop();
@@ -312,7 +318,10 @@ describe("POST /reset-password", () => {
       );
       const owner = await own.givenUser();
       await reset({ token: await newToken(own, owner) }, own).expect(200);
-      const account = await own.auth.models.Account.findOne({ accountId: owner.id }).lean();
+      const account = await own.auth.models.Account.findOne({
+        providerId: "credential",
+        accountId: owner.id,
+      }).lean();
       assert.equal(account?.password, `own:${NEW_PASSWORD.length}`);
       await own.stop();
     });

@@ -27,11 +27,12 @@ describe("POST /set-password", () => {
     user = await givenSocialUser();
   });
 
-  const accountOf = ({ id }: TestUser) => t.auth.models.Account.find({ accountId: id }).lean();
+  const accountOf = ({ id }: TestUser) =>
+    t.auth.models.Account.find({ providerId: "credential", accountId: id }).lean();
   /** Signed in, without any password. */
   async function givenSocialUser(): Promise<TestUser> {
     const social = await t.givenUser();
-    await t.auth.models.Account.deleteMany({ accountId: social.id });
+    await t.auth.models.Account.deleteMany({ providerId: "credential", accountId: social.id });
     return social;
   }
   const set = (body: object = { newPassword: NEW_PASSWORD }) =>
@@ -91,7 +92,10 @@ describe("POST /set-password", () => {
     ] as const) {
       it(`when the password of their account is ${what}, then that account is filled`, async () => {
         user = await t.givenUser();
-        await t.auth.models.Account.updateOne({ accountId: user.id }, change);
+        await t.auth.models.Account.updateOne(
+          { providerId: "credential", accountId: user.id },
+          change,
+        );
         const [before] = await accountOf(user);
         await set().expect(200);
         const [after, ...others] = await accountOf(user);
@@ -104,7 +108,10 @@ describe("POST /set-password", () => {
     it("when their account refers to them by text, then that account is filled", async () => {
       user = await t.givenUser();
       const { Account } = t.auth.models;
-      await Account.updateOne({ accountId: user.id }, { userId: user.id, password: null });
+      await Account.updateOne(
+        { providerId: "credential", accountId: user.id },
+        { userId: user.id, password: null },
+      );
       await set().expect(200);
       assert.equal((await accountOf(user)).length, 1);
       await signIn(NEW_PASSWORD).expect(200);
@@ -141,7 +148,10 @@ describe("POST /set-password", () => {
 
     it("when 50 fill an empty account at the same time, then exactly one wins", async () => {
       user = await t.givenUser();
-      await t.auth.models.Account.updateOne({ accountId: user.id }, { password: null });
+      await t.auth.models.Account.updateOne(
+        { providerId: "credential", accountId: user.id },
+        { password: null },
+      );
       const answers = await inParallel(50, (n) => set({ newPassword: `${NEW_PASSWORD}-${n}` }));
       assert.deepEqual(answers, { "200": 1, "400 PASSWORD_ALREADY_SET": 49 });
     });
@@ -194,7 +204,10 @@ describe("POST /set-password", () => {
 
     it("when none has seen another's account, then the unique index lets one in", async () => {
       const social = await gated.givenUser();
-      await gated.auth.models.Account.deleteMany({ accountId: social.id });
+      await gated.auth.models.Account.deleteMany({
+        providerId: "credential",
+        accountId: social.id,
+      });
       [waiting, isGated] = [0, true];
       const answers = await inParallel(PARALLEL, (n) =>
         request(gated.server)
@@ -203,7 +216,13 @@ describe("POST /set-password", () => {
           .send({ newPassword: `${NEW_PASSWORD}-${n}` }),
       );
       assert.deepEqual(answers, { "200": 1, "400 PASSWORD_ALREADY_SET": PARALLEL - 1 });
-      assert.equal(await gated.auth.models.Account.countDocuments({ accountId: social.id }), 1);
+      assert.equal(
+        await gated.auth.models.Account.countDocuments({
+          providerId: "credential",
+          accountId: social.id,
+        }),
+        1,
+      );
     });
   });
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { mongo } from "mongoose";
 import request from "supertest";
 import type { AuthOptions, UserLike } from "../../../lib/index.ts";
 import {
@@ -132,7 +133,7 @@ describe("POST /sign-up/email", () => {
     it("when it signs up, then the session holds client address and user agent", async () => {
       const body = bodyOf(await send(t, {}).set("User-Agent", "Analytical Engine").expect(200));
       const { session } = body as SignedUp;
-      const [row] = await rows(t, "session", { userAgent: "Analytical Engine" });
+      const [row] = await rows(t, "session", { _id: new mongo.ObjectId(String(session?.["id"])) });
       assert.equal(row?.["ipAddress"], "127.0.0.1");
       assert.equal(session?.["ipAddress"], "127.0.0.1");
       assert.equal(session["userAgent"], "Analytical Engine");

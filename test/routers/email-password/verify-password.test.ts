@@ -27,7 +27,8 @@ describe("POST /verify-password", () => {
 
   const verify = (body: object) =>
     request(t.server).post(PATH).set({ origin: TEST_ORIGIN, cookie: user.cookie }).send(body);
-  const account = () => t.auth.models.Account.findOne({ accountId: user.id }).lean();
+  const account = () =>
+    t.auth.models.Account.findOne({ providerId: "credential", accountId: user.id }).lean();
 
   itNeedsASession(() => t, { method: "POST", path: PATH, body: { password: TEST_PASSWORD } });
 
@@ -42,7 +43,10 @@ describe("POST /verify-password", () => {
 
     it("when it is stored in Better Auth's format, then it counts", async () => {
       const password = await hashOfficialPassword(TEST_PASSWORD);
-      await t.auth.models.Account.updateOne({ accountId: user.id }, { password });
+      await t.auth.models.Account.updateOne(
+        { providerId: "credential", accountId: user.id },
+        { password },
+      );
       await verify({ password: TEST_PASSWORD }).expect(200);
     });
   });
@@ -67,8 +71,13 @@ describe("POST /verify-password", () => {
     ] as const) {
       it(`when ${when}, then it answers INVALID_PASSWORD`, async () => {
         const { Account } = t.auth.models;
-        if (stored === null) await Account.deleteMany({ accountId: user.id });
-        else await Account.updateOne({ accountId: user.id }, { password: stored });
+        if (stored === null)
+          await Account.deleteMany({ providerId: "credential", accountId: user.id });
+        else
+          await Account.updateOne(
+            { providerId: "credential", accountId: user.id },
+            { password: stored },
+          );
         assertRefusal(await verify({ password: TEST_PASSWORD }), [400, "INVALID_PASSWORD"]);
       });
     }
