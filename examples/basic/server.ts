@@ -39,7 +39,7 @@ async function main(): Promise<void> {
   if (inbox !== null) app.use(INBOX, inbox.router);
   app.locals["inbox"] = inbox === null ? null : INBOX;
   addPages(app, auth);
-  server.on("request", app);
+  server.off("request", support.sayStarting).on("request", app);
   console.log(support.instructions({ baseURL, dataFolder, mongo, hasInbox: inbox !== null }));
 
   await stopped();

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { join } from "node:path";
 import type { Plugin } from "better-auth-express";
 import { startMongo, type MongoServer } from "better-auth-express/dev";
@@ -39,7 +39,7 @@ export async function listen(port: number): Promise<Server> {
   if (!Number.isInteger(port) || port < 1 || port > 65_535) {
     throw new Error("PORT must be a number from 1 to 65535");
   }
-  const server = createServer().listen(port);
+  const server = createServer(sayStarting).listen(port);
   try {
     await once(server, "listening");
     return server;
@@ -51,6 +51,11 @@ export async function listen(port: number): Promise<Server> {
       : `cannot be used (${String(code)})`;
     throw new Error(`Port ${port} ${reason}. Choose another one: PORT=3001 npm start`, { cause });
   }
+}
+
+/** Until the app is there: who comes too early is told to come again. */
+export function sayStarting(_req: IncomingMessage, res: ServerResponse): void {
+  res.writeHead(503, { "Content-Type": "text/plain", "Retry-After": "1" }).end("Starting\n");
 }
 
 /**
