@@ -1,4 +1,5 @@
 export { betterAuth, type Auth, type AuthInstance } from "./better-auth.ts";
+export type { HookContext, ShownSession } from "./context.ts";
 export { AuthError } from "./errors.ts";
 export type {
   AuthOnRequest,
