@@ -504,7 +504,7 @@ export type AfterChange<R> = (
   record: R,
   context: HookContext | null,
   session: ClientSession | undefined,
-) => Awaitable<void>;
+) => unknown;
 
 /** Callbacks around one kind of change. */
 export interface ChangeHooks<Before, After> {

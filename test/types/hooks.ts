@@ -28,9 +28,7 @@ export const auth = betterAuth({
           typeOf(session).is<ClientSession | undefined>(true);
           return { data: { plan: "free" } };
         },
-        after: async (user) => {
-          await Promise.resolve(user.createdAt.getTime());
-        },
+        after: (user) => Promise.resolve(user.createdAt.getTime()),
       },
       update: {
         before(changes) {
