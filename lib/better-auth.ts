@@ -3,7 +3,7 @@ import { closestMatch } from "leven";
 import { createApi } from "./api.ts";
 import type { AuthContext } from "./context.ts";
 import { signingKey } from "./crypto/signature.ts";
-import { builtInFeatures } from "./features.ts";
+import { builtInFeatures, extendFeatures } from "./features.ts";
 import { createAdminGuard } from "./middleware/require-admin.ts";
 import {
   createGuard,
@@ -73,7 +73,7 @@ export function betterAuth<const O extends AuthOptions = Record<never, never>>(
   const config = readOptions(options ?? {}, process.env);
   const log = createLog(config.logger);
   for (const warning of config.warnings) log.warn(warning);
-  const features: readonly Plugin[] = [...builtInFeatures, ...config.plugins];
+  const features = extendFeatures([...builtInFeatures, ...config.plugins]);
   checkHookNames(config, features);
   const source = connectionSource(config.database, process.env);
   const models = compileModels({

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { KeyObject } from "node:crypto";
 import type { Connection } from "mongoose";
+import type { AuthError } from "./errors.ts";
 import type { Id } from "./models/id.ts";
 import type { Models } from "./models/index.ts";
 import type { Account } from "./models/account.ts";
@@ -211,6 +212,17 @@ export type Proof = "password" | "passkey" | "passkey-verified" | "social" | "ma
 export interface Hooks {
   /** May throw, or return fields for the new user. */
   readonly beforeUserCreate?: (call: Call, user: Readonly<User>) => Promise<Partial<User>>;
+  /**
+   * Reads the feature's fields from what a client sent for a new user (`current` is null) or a change. May throw.
+   *
+   * @returns values by their names in the database
+   */
+  readonly readUserFields?: (
+    input: Readonly<Record<string, unknown>>,
+    current: Readonly<User> | null,
+  ) => Promise<Partial<User>>;
+  /** Fields of a user that a unique index holds: what is answered when a value is taken. */
+  readonly uniqueUserFields?: Readonly<Record<string, () => AuthError>>;
   /** After user and account are stored. */
   readonly afterUserCreate?: (call: Call, user: Readonly<User>) => Promise<void>;
   /** May answer instead of a session (second factor). */

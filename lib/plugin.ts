@@ -1,5 +1,7 @@
+import type { z } from "zod";
 import type { Hooks } from "./context.ts";
 import type { AnyEndpoint, Endpoint, Signature } from "./endpoint.ts";
+import type { ErrorTable } from "./errors.ts";
 import type { ModelName } from "./models/index.ts";
 import type { PublicUser, WithUser } from "./views.ts";
 
@@ -15,7 +17,16 @@ export interface Plugin<
   /** Fields that it adds to every user and session in answers, each with the value shown when it is unset. */
   readonly exposes?: Exposed;
   readonly endpoints: Endpoints;
+  /** What it adds to endpoints of other features, by their names. */
+  readonly extends?: Readonly<Record<string, Extension>>;
   readonly hooks?: Hooks;
+}
+
+/** Additions to an endpoint; the hooks of the feature make use of them. */
+export interface Extension {
+  /** Fields of the body. */
+  readonly body?: z.core.$ZodShape;
+  readonly errors?: ErrorTable;
 }
 
 /** Field → value shown when it is unset, by record. */

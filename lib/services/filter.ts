@@ -14,7 +14,10 @@ export function noneOf<T>(values: readonly T[]): { $nin: T[] } {
 }
 
 /** A filter that matches one scalar of this BSON type; only so an index that is partial by type serves it. */
-export function exactly<T>(value: T, type: string): { $eq: T; $type: string } {
+export function exactly<T, const Type extends string>(
+  value: T,
+  type: Type,
+): { $eq: T; $type: Type } {
   return mongoose.trusted({ $eq: value, $type: type });
 }
 

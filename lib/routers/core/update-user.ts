@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { endpoint } from "../../endpoint.ts";
 import { failCore, failures } from "../../errors.ts";
-import { fieldErrors, readFields, refuseClosedFields } from "../../services/additional-fields.ts";
+import { fieldErrors } from "../../services/additional-fields.ts";
 import { isRefusal } from "../../services/database-errors.ts";
 import { setSessionCookies } from "../../services/session.ts";
+import { readUserFields, takenField } from "../../services/user-fields.ts";
 import { updateUser } from "../../services/user.ts";
 import { imageAddress, personName, publicUser } from "./schemas.ts";
 
@@ -26,15 +27,16 @@ export const updateUserEndpoint = endpoint("updateUser", {
   errors,
   async handler({ auth, active, body, request, reply }) {
     if (Boolean(body["email"])) throw fail("EMAIL_CAN_NOT_BE_UPDATED");
-    refuseClosedFields(body);
     const { name, image } = body;
     const changes = {
-      ...(await readFields(auth.config.user.additionalFields, body, "update")),
+      ...(await readUserFields(auth, body, active.user)),
       ...(name !== undefined && { name }),
       ...(image !== undefined && { image }),
     };
     if (Object.keys(changes).length === 0) throw fail("NO_FIELDS_TO_UPDATE");
     const user = await updateUser(auth, active.user._id, changes).catch((error: unknown) => {
+      const taken = takenField(auth, error);
+      if (taken !== null) throw taken;
       if (isRefusal(error)) throw fail("FAILED_TO_UPDATE_USER", { cause: error });
       throw error;
     });

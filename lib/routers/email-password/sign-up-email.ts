@@ -2,10 +2,8 @@ import { z } from "zod";
 import type { AuthContext, Call } from "../../context.ts";
 import { endpoint } from "../../endpoint.ts";
 import { failures } from "../../errors.ts";
-import { bsonType } from "../../models/fields.ts";
 import type { User } from "../../models/user.ts";
-import { exactly } from "../../services/filter.ts";
-import { fieldErrors, readFields, refuseClosedFields } from "../../services/additional-fields.ts";
+import { fieldErrors } from "../../services/additional-fields.ts";
 import { runInBackground } from "../../services/background.ts";
 import { isRefusal } from "../../services/database-errors.ts";
 import { fetchRequest } from "../../services/fetch-request.ts";
@@ -14,6 +12,7 @@ import { markKnownDevice } from "../../services/guess-guard.ts";
 import { startVerificationMail } from "../../services/mail.ts";
 import { checkNewPassword, hashForStorage, newPasswordErrors } from "../../services/password.ts";
 import { SessionRefused, setSessionCookies } from "../../services/session.ts";
+import { findTakenField, readUserFields, takenField } from "../../services/user-fields.ts";
 import { signUpWithPassword, type NewUser } from "../../services/user.ts";
 import {
   emailAddress,
@@ -62,9 +61,9 @@ export const signUpEmail = endpoint("signUpEmail", {
       auth.config.emailAndPassword;
     if (!enabled || disableSignUp) throw fail("EMAIL_PASSWORD_SIGN_UP_DISABLED");
     const { name, email, password, image, rememberMe } = body;
-    await checkNewPassword(auth, password, { email });
-    refuseClosedFields(body);
-    const extra = await readFields(auth.config.user.additionalFields, body, "create");
+    const username = typeof body["username"] === "string" ? body["username"].toLowerCase() : null;
+    await checkNewPassword(auth, password, { email, username });
+    const extra = await readUserFields(auth, body, null);
     const fields: NewUser = { ...extra, name, email, ...(image != null && { image }) };
     const passwordHash = await hashForStorage(auth, password);
     const signsIn = autoSignIn && !requireEmailVerification;
@@ -103,6 +102,8 @@ async function create(...args: Parameters<typeof signUpWithPassword>) {
   try {
     return await signUpWithPassword(...args);
   } catch (cause) {
+    const taken = takenField(args[0].auth, cause);
+    if (taken !== null) throw taken;
     if (cause instanceof SessionRefused) throw fail("FAILED_TO_CREATE_SESSION", { cause });
     if (isRefusal(cause)) throw fail("FAILED_TO_CREATE_USER", { cause });
     throw cause;
@@ -112,7 +113,9 @@ async function create(...args: Parameters<typeof signUpWithPassword>) {
 /** The answer that a new user would get, so that nobody learns which addresses are known (ASVS 5.0 §6.3.8). */
 async function pretendSuccess(call: Call, fields: NewUser, pretended: User, isMailed: boolean) {
   const { auth, request } = call;
-  await refuseTakenFields(call, fields);
+  // A new user would be refused for them, so a known address must not hide it.
+  const taken = await findTakenField(auth, pretended, () => fail("FAILED_TO_CREATE_USER"));
+  if (taken !== null) throw taken;
   const { onExistingUserSignUp } = auth.config.emailAndPassword;
   if (isMailed && onExistingUserSignUp !== undefined) {
     runInBackground(auth, "onExistingUserSignUp", async () => {
@@ -122,18 +125,4 @@ async function pretendSuccess(call: Call, fields: NewUser, pretended: User, isMa
     });
   }
   return { token: null, user: auth.views.user(pretended), session: null };
-}
-
-/** A new user would be refused for them, so a known address must not hide it. */
-async function refuseTakenFields({ auth }: Call, fields: NewUser): Promise<void> {
-  const { additionalFields } = auth.config.user;
-  const stored = new Map<string, unknown>(Object.entries(fields));
-  for (const [name, { type, unique, fieldName = name }] of Object.entries(additionalFields)) {
-    const value = stored.get(fieldName);
-    if (!unique || value === undefined || value === null) continue;
-    const taken = { [fieldName]: exactly(value, bsonType(type)) };
-    if ((await auth.models.User.exists(taken)) !== null) {
-      throw fail("FAILED_TO_CREATE_USER");
-    }
-  }
 }

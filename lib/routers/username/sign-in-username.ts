@@ -1,0 +1,2 @@
+import type { UsernameRules } from "./schemas.ts";
+export function signInUsername(rules: UsernameRules) { return rules; }

@@ -1,0 +1,61 @@
+import type { AuthContext } from "../context.ts";
+import type { AuthError } from "../errors.ts";
+import { bsonType } from "../models/fields.ts";
+import type { User } from "../models/user.ts";
+import { readFields, refuseClosedFields } from "./additional-fields.ts";
+import { isDuplicateKey } from "./database-errors.ts";
+import { exactly } from "./filter.ts";
+
+/**
+ * Reads what a client may set of a user besides name, address and picture: the app's additional fields, and those of
+ * the enabled features.
+ *
+ * @param current null for a new user, whose defaults are filled in
+ * @returns values by their names in the database
+ * @throws AuthError FIELD_NOT_ALLOWED, MISSING_FIELD, VALIDATION_ERROR (400), and those of the features
+ */
+export async function readUserFields(
+  { config, hooks }: AuthContext,
+  input: Readonly<Record<string, unknown>>,
+  current: Readonly<User> | null,
+): Promise<Partial<User>> {
+  refuseClosedFields(input);
+  const action = current === null ? "create" : "update";
+  const fields: Partial<User> = await readFields(config.user.additionalFields, input, action);
+  for (const hook of hooks) Object.assign(fields, await hook.readUserFields?.(input, current));
+  return fields;
+}
+
+/** What is answered when the database refused a user because of a feature's unique field; null for other causes. */
+export function takenField({ hooks }: AuthContext, error: unknown): AuthError | null {
+  for (const { uniqueUserFields = {} } of hooks) {
+    const taken = Object.entries(uniqueUserFields).find(([field]) => isDuplicateKey(error, field));
+    if (taken !== undefined) return taken[1]();
+  }
+  return null;
+}
+
+/**
+ * Looks whether a unique field of a user who is not stored is taken, as the database would have found.
+ *
+ * @returns what is answered then: that of a feature, or `otherwise`; null when all are free
+ */
+export async function findTakenField(
+  { models, config, hooks }: AuthContext,
+  user: User,
+  otherwise: () => AuthError,
+): Promise<AuthError | null> {
+  const own = Object.entries(config.user.additionalFields)
+    .filter(([, { unique }]) => unique)
+    .map(([name, { type, fieldName = name }]) => [fieldName, bsonType(type), otherwise] as const);
+  const ofFeatures = hooks.flatMap(({ uniqueUserFields = {} }) =>
+    Object.entries(uniqueUserFields).map(([field, taken]) => [field, "string", taken] as const),
+  );
+  const values = new Map<string, unknown>(Object.entries(user));
+  for (const [field, type, taken] of [...ofFeatures, ...own]) {
+    const value = values.get(field);
+    if (value === undefined || value === null) continue;
+    if ((await models.User.exists({ [field]: exactly(value, type) })) !== null) return taken();
+  }
+  return null;
+}
