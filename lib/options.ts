@@ -217,7 +217,10 @@ export interface EmailVerificationOptions extends Inert<"emailVerification"> {
 export interface ChangeEmailOptions extends Inert<"user.changeEmail"> {
   /** Opens the endpoint. Default: false. */
   readonly enabled?: boolean | undefined;
-  /** Asks the old address first. Default: none; the new address alone is asked. */
+  /**
+   * Asks the old address first, and only then the new one, by `emailVerification.sendVerificationEmail`.
+   * Default: none; the new address alone is asked.
+   */
   readonly sendChangeEmailConfirmation?:
     MailSender<Mail & { readonly newEmail: string }> | undefined;
   /** Replaces an unverified address at once. Default: false. */
@@ -1172,6 +1175,12 @@ export function readOptions(options: AuthOptions, env: NodeJS.ProcessEnv): Confi
   if (rateLimit.storage === "secondary-storage") {
     warnings.push('rateLimit.storage "secondary-storage" means the database here');
   }
+  if (confirmsInVain(result.data)) {
+    warnings.push(
+      "user.changeEmail.sendChangeEmailConfirmation needs emailVerification.sendVerificationEmail, which asks the new " +
+        "address: without it the address stays as it is after the old one has confirmed",
+    );
+  }
   const url = readBaseURL(baseURL, env, production, warnings);
   const useSecureCookies = advanced.useSecureCookies ?? url?.protocol === "https:";
   const { enabled: crossSubDomain, domain } = advanced.crossSubDomainCookies;
@@ -1223,6 +1232,13 @@ function refuseTakenNames(data: ParsedOptions): void {
       `${model}.additionalFields.${taken} is the name of a built-in field; choose another one`,
     );
   }
+}
+
+/** Whether the old address is asked about a change that the new one cannot be asked about. */
+function confirmsInVain({ user, emailVerification }: ParsedOptions): boolean {
+  const { enabled, sendChangeEmailConfirmation } = user.changeEmail;
+  const confirms = enabled && sendChangeEmailConfirmation !== undefined;
+  return confirms && emailVerification.sendVerificationEmail === undefined;
 }
 
 /** Options that are checked, and that nothing reads yet. */
