@@ -64,6 +64,19 @@ function hasUnavailableCode(error: InstanceType<typeof MongoServerError>): boole
 /** Code of the server for a row that the validator of a collection does not accept. */
 const INVALID_ROW = 121;
 
+/**
+ * What refused a row, in one line: the unique index, or the validator of a collection. Without the values of the row,
+ * which the driver's message has behind the name of the index.
+ *
+ * @returns null when neither did, also not as the cause of the error
+ */
+export function describeRefusal(error: unknown): string | null {
+  if (!(error instanceof Error)) return null;
+  if (!isRefusal(error)) return describeRefusal(error.cause);
+  const [description = ""] = error.message.split(" dup key: ");
+  return description;
+}
+
 /** Whether the database refused a row for what it holds: a unique index, or a validator of the collection. */
 export function isRefusal(error: unknown): boolean {
   return isDuplicateKey(error) || (error instanceof MongoServerError && error.code === INVALID_ROW);
