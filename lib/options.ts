@@ -139,7 +139,7 @@ export interface SecretVersion {
 }
 
 /** Cost of one scrypt hash, RFC 7914 §2. Memory: 128 · 2^logN · r bytes. */
-export interface PasswordCost {
+export interface PasswordCostOptions {
   /** Binary logarithm of the number of iterations. Default: 15. */
   readonly logN?: number | undefined;
   /** Block size, in units of 128 bytes. Default: 8. */
@@ -156,7 +156,7 @@ export interface PasswordOptions {
   readonly verify?:
     ((data: { readonly hash: string; readonly password: string }) => Promise<boolean>) | undefined;
   /** Cost of the built-in hash, taken as given. Default: `{ logN: 15, r: 8, p: 3 }` (OWASP Password Storage). */
-  readonly cost?: PasswordCost | undefined;
+  readonly cost?: PasswordCostOptions | undefined;
 }
 
 /** Sign-up and sign-in with e-mail address and password. */
