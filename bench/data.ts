@@ -14,7 +14,7 @@ export const PASSWORD = "Lantern-7-orchard";
 /** Sessions that the requests present in turn. */
 const SESSIONS_IN_TURN = 40;
 /** Users who can sign in. */
-const USERS_WITH_PASSWORD = 40;
+export const USERS_WITH_PASSWORD = 40;
 /** Most users; larger databases have several sessions of each. */
 const MAX_USERS = 10_000;
 const BATCH = 2_000;

@@ -20,6 +20,12 @@ export interface LoadSettings {
   readonly requests: readonly LoadRequest[];
 }
 
+/** How requests are sent that take long. */
+export interface SlowLoadSettings extends Omit<LoadSettings, "requests"> {
+  /** What is sent as the n-th request, from 0. */
+  readonly next: (n: number) => LoadRequest;
+}
+
 const SAMPLE_MS = 50;
 
 /**
@@ -66,9 +72,45 @@ export async function load({
     const answers = [...refused].map(([status, count]) => `${count} × ${status}`).join(", ");
     throw new Error(`${url}${requests[0]?.path ?? "/"}: ${answers}`);
   }
+  return resultOf(times, elapsed);
+}
+
+/**
+ * The same for slow answers, of which few come in the time: those that are under way at its end are waited for, and count.
+ *
+ * @throws Error when an answer is not 200
+ */
+export async function slowLoad({
+  url,
+  connections,
+  seconds,
+  next,
+}: SlowLoadSettings): Promise<LoadResult> {
+  const times: number[] = [];
+  let sent = 0;
+  const startedAt = performance.now();
+  const endsAt = startedAt + seconds * 1000;
+
+  async function sendInTurn(): Promise<void> {
+    while (performance.now() < endsAt) {
+      const { path = "/", ...request } = next(sent);
+      sent += 1;
+      const sentAt = performance.now();
+      const response = await fetch(url + path, request);
+      await response.arrayBuffer();
+      times.push(performance.now() - sentAt);
+      if (response.status !== 200) throw new Error(`${url}${path}: ${response.status}`);
+    }
+  }
+
+  await Promise.all(Array.from({ length: connections }, sendInTurn));
+  return resultOf(times, (performance.now() - startedAt) / 1000);
+}
+
+function resultOf(times: readonly number[], seconds: number): LoadResult {
   return {
     requests: times.length,
-    perSecond: times.length / elapsed,
+    perSecond: times.length / seconds,
     p50: percentile(times, 0.5),
     p99: percentile(times, 0.99),
   };

@@ -20,6 +20,8 @@ export interface ServerProcess {
   readonly commands: () => Promise<string[]>;
   /** Microseconds of processor time for one password hash. */
   readonly hash: () => Promise<number>;
+  /** Mails sent since the start; only of `known-accounts`. */
+  readonly mails: () => Promise<number>;
   readonly stop: () => Promise<void>;
 }
 
@@ -28,21 +30,24 @@ export interface ServerOptions {
   readonly name: string;
   readonly build: Build;
   /** Its program in `bench/servers`. */
-  readonly program: "bare" | "find-one" | "minimum" | "ours" | "official";
+  readonly program: "bare" | "find-one" | "minimum" | "ours" | "official" | "known-accounts";
   readonly database: SeededDatabase;
   readonly monitor?: boolean;
+  /** Passwords and tokens are stored as the official package stores them. */
+  readonly officialFormat?: boolean;
   /** Folder for a processor profile of the whole life of the process. */
   readonly profile?: string | null;
 }
 
 /** Starts a server and waits until it listens. */
 export async function startServer(options: ServerOptions): Promise<ServerProcess> {
-  const { name, build, program, database, monitor = false, profile = null } = options;
+  const { name, build, program, database, profile = null } = options;
   const settings: ServerSettings = {
     uri: database.uri,
     secret: SECRET,
     baseURL: BASE_URL,
-    monitor,
+    monitor: options.monitor ?? false,
+    officialFormat: options.officialFormat ?? false,
   };
   const child = fork(build.server(program), [JSON.stringify(settings)], {
     execArgv: profile === null ? [] : ["--cpu-prof", "--cpu-prof-dir", profile],
@@ -64,6 +69,7 @@ export async function startServer(options: ServerOptions): Promise<ServerProcess
     usage: () => ask<Usage>("usage"),
     commands: () => ask<string[]>("commands"),
     hash: () => ask<number>("hash"),
+    mails: () => ask<number>("mails"),
     async stop() {
       if (child.exitCode !== null) return;
       const ended = once(child, "exit");

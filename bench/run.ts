@@ -7,6 +7,8 @@ import { figure, heading, missedTargets } from "./report.ts";
 import { coldStart } from "./sections/cold-start.ts";
 import { commands } from "./sections/commands.ts";
 import { growth } from "./sections/growth.ts";
+import { knownAccounts } from "./sections/known-accounts.ts";
+import { signInBesideOfficial } from "./sections/sign-in-official.ts";
 import { signIn } from "./sections/sign-in.ts";
 import { throughput } from "./sections/throughput.ts";
 import { readSettings, USAGE, type Settings } from "./settings.ts";
@@ -44,6 +46,21 @@ async function main(settings: Settings): Promise<void> {
     }
     if (wants("sign-in")) await signIn(ours, settings);
     await ours.stop();
+    const officialOptions = otherOptions.find(({ program }) => program === "official");
+    if (wants("sign-in") && officialOptions !== undefined) {
+      const own = await seed(
+        withDatabase(mongo.uri, "bench-official-format"),
+        SESSIONS,
+        "official",
+      );
+      const pair = {
+        ours: await start({ ...options, database: own, officialFormat: true }),
+        official: await start(officialOptions),
+      };
+      await signInBesideOfficial(pair, settings);
+      await Promise.all([pair.ours.stop(), pair.official.stop()]);
+    }
+    if (wants("known-accounts")) await knownAccounts(mongo.uri, lib, settings);
     if (wants("commands")) {
       for (const each of [options, ...otherOptions.filter(countsCommands)]) {
         const monitored = await start({ ...each, monitor: true });

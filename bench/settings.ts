@@ -18,6 +18,10 @@ export interface Settings {
   readonly signInSeconds: number;
   /** Sign-ins, and hashes, whose processor time is compared. */
   readonly hashes: number;
+  /** Seconds of sign-ins, and of sign-ups, per server and round, beside the official package. */
+  readonly officialSeconds: number;
+  /** Answers for known accounts, and for unknown ones, that are timed. */
+  readonly samples: number;
   /** Sessions in the growing database; the first is the base. */
   readonly sizes: readonly [number, ...number[]];
   /** Starts of which the best counts. */
@@ -36,12 +40,13 @@ export interface Settings {
 
 export const USAGE = `npm run bench -- [options]
 
-  --quick              about 40 seconds instead of two to three minutes, rougher figures
+  --quick              about a minute instead of three to four, rougher figures
   --million            also a database of 1,000,000 sessions
   --rounds <n>         interleaved rounds (default 5)
-  --only <names>       some of: throughput, commands, sign-in, growth, start (comma list)
+  --only <names>       some of: throughput, sign-in, known-accounts, commands, growth, start (comma list)
   --official <folder>  compare with the better-auth package installed in this folder, with
-                       @better-auth/mongo-adapter, mongodb and express beside it
+                       @better-auth/mongo-adapter, mongodb and express beside it; three minutes
+                       more, half a minute with --quick
   --against <folder>   compare with another version of lib/
   --minimum            compare with a session check written by hand, without the library
   --profile <folder>   write a processor profile of the measured server into this folder
@@ -56,6 +61,8 @@ const THOROUGH = {
   singleSeconds: 0.8,
   signInSeconds: 4,
   hashes: 8,
+  officialSeconds: 3,
+  samples: 200,
   starts: 5,
 } as const;
 
@@ -68,6 +75,8 @@ const QUICK = {
   singleSeconds: 0.4,
   signInSeconds: 2,
   hashes: 3,
+  officialSeconds: 1,
+  samples: 40,
   starts: 3,
 } as const;
 

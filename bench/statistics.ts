@@ -19,8 +19,21 @@ export function median(values: readonly number[]): number {
   return (low + high) / 2;
 }
 
+/** Of values that stand for themselves. */
+export function spreadOf(values: readonly number[]): Spread {
+  return { median: median(values), least: Math.min(...values), most: Math.max(...values) };
+}
+
+/**
+ * The chance that a value of the one series is greater than one of the other, 0 to 1; what is equal counts half. Near
+ * 0.5 when they cannot be told apart (the statistic of Mann and Whitney).
+ */
+export function chanceOfMore(values: readonly number[], others: readonly number[]): number {
+  const wins = values.flatMap((value) => others.map((other) => (Math.sign(value - other) + 1) / 2));
+  return wins.reduce((sum, win) => sum + win, 0) / wins.length;
+}
+
 /** Each round divided by the same round of another series: noise of the machine that lasts hits both. */
 export function ratios(values: readonly number[], base: readonly number[]): Spread {
-  const all = values.map((value, round) => value / (base[round] ?? NaN));
-  return { median: median(all), least: Math.min(...all), most: Math.max(...all) };
+  return spreadOf(values.map((value, round) => value / (base[round] ?? NaN)));
 }

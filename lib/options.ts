@@ -138,7 +138,7 @@ export interface SecretVersion {
 }
 
 /** Cost of one scrypt hash, RFC 7914 §2. Memory: 128 · 2^logN · r bytes. */
-export interface PasswordCost {
+export interface PasswordCostOptions {
   /** Binary logarithm of the number of iterations. Default: 15. */
   readonly logN?: number | undefined;
   /** Block size, in units of 128 bytes. Default: 8. */
@@ -155,7 +155,7 @@ export interface PasswordOptions {
   readonly verify?:
     ((data: { readonly hash: string; readonly password: string }) => Promise<boolean>) | undefined;
   /** Cost of the built-in hash, taken as given. Default: `{ logN: 15, r: 8, p: 3 }` (OWASP Password Storage). */
-  readonly cost?: PasswordCost | undefined;
+  readonly cost?: PasswordCostOptions | undefined;
 }
 
 /** Sign-up and sign-in with e-mail address and password. */
@@ -216,7 +216,10 @@ export interface EmailVerificationOptions extends Inert<"emailVerification"> {
 export interface ChangeEmailOptions extends Inert<"user.changeEmail"> {
   /** Opens the endpoint. Default: false. */
   readonly enabled?: boolean | undefined;
-  /** Asks the old address first. Default: none; the new address alone is asked. */
+  /**
+   * Asks the old address first, and only then the new one, by `emailVerification.sendVerificationEmail`.
+   * Default: none; the new address alone is asked.
+   */
   readonly sendChangeEmailConfirmation?:
     MailSender<Mail & { readonly newEmail: string }> | undefined;
   /** Replaces an unverified address at once. Default: false. */
@@ -1207,6 +1210,12 @@ export function readOptions(options: AuthOptions, env: NodeJS.ProcessEnv): Confi
   if (rateLimit.storage === "secondary-storage") {
     warnings.push('rateLimit.storage "secondary-storage" means the database here');
   }
+  if (confirmsInVain(result.data)) {
+    warnings.push(
+      "user.changeEmail.sendChangeEmailConfirmation needs emailVerification.sendVerificationEmail, which asks the new " +
+        "address: without it the address stays as it is after the old one has confirmed",
+    );
+  }
   const url = readBaseURL(baseURL, env, production, warnings);
   const useSecureCookies = advanced.useSecureCookies ?? url?.protocol === "https:";
   const { enabled: crossSubDomain, domain } = advanced.crossSubDomainCookies;
@@ -1258,6 +1267,13 @@ function refuseTakenNames(data: ParsedOptions): void {
       `${model}.additionalFields.${taken} is the name of a built-in field; choose another one`,
     );
   }
+}
+
+/** Whether the old address is asked about a change that the new one cannot be asked about. */
+function confirmsInVain({ user, emailVerification }: ParsedOptions): boolean {
+  const { enabled, sendChangeEmailConfirmation } = user.changeEmail;
+  const confirms = enabled && sendChangeEmailConfirmation !== undefined;
+  return confirms && emailVerification.sendVerificationEmail === undefined;
 }
 
 /** Options that are checked, and that nothing reads yet. */

@@ -4,6 +4,7 @@ import { readFile, stat } from "node:fs/promises";
 import { createServer } from "node:http";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
+import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { isAlive, waitFor } from "../lib/dev/processes.ts";
@@ -20,6 +21,16 @@ import {
 
 const run = promisify(execFile);
 const hasCurl = ["curl", "bash"].every((tool) => spawnSync(tool, ["--version"]).status === 0);
+
+/** Addresses of this machine as they stand in a URL; link-local ones need a zone, which a URL cannot have. */
+function addresses(only: { readonly internal?: boolean; readonly family?: "IPv4" }): string[] {
+  return Object.values(networkInterfaces())
+    .flatMap((all = []) => all)
+    .filter(({ internal }) => only.internal === undefined || internal === only.internal)
+    .filter(({ family }) => only.family === undefined || family === only.family)
+    .filter(({ address }) => !address.startsWith("fe80:"))
+    .map(({ address, family }) => (family === "IPv6" ? `[${address}]` : address));
+}
 
 describe("examples/basic", function () {
   this.timeout(60_000);
@@ -66,6 +77,20 @@ describe("examples/basic", function () {
           .includes(`Data: ${join(folder, ".data")}\n`),
       );
       assert.equal(running().complaints(), "");
+    });
+
+    it("when it is opened by localhost of either family, then it answers", async () => {
+      const { port } = new URL(running().origin);
+      for (const address of addresses({ internal: true })) {
+        assert.equal((await fetch(`http://${address}:${port}/dev/inbox`)).status, 200, address);
+      }
+    });
+
+    it("when another machine tries to open it, then nobody listens", async () => {
+      const { port } = new URL(running().origin);
+      for (const address of addresses({ internal: false })) {
+        await assert.rejects(fetch(`http://${address}:${port}/dev/inbox`), TypeError, address);
+      }
     });
 
     it("when it is started, then only its owner can read the secret", async () => {
@@ -179,6 +204,30 @@ describe("examples/basic", function () {
       stopped.signal("SIGTERM");
       assert.deepEqual(await stopped.ended, [0, null]);
       assert.equal(await mongodPid(folder), undefined);
+    });
+  });
+
+  describe("given HOST", () => {
+    it("when it is an address of the network, then other machines can open it", async () => {
+      const folder = await exampleFolder();
+      const example = await startExample("basic", folder, { HOST: "0.0.0.0" });
+      const { port } = new URL(example.origin);
+      for (const address of addresses({ family: "IPv4" })) {
+        assert.equal((await fetch(`http://${address}:${port}/`)).status, 200, address);
+      }
+      await stopExample(example);
+      await removeFolder(folder);
+    });
+
+    it("when it is no address of this machine, then it says so in one line", async () => {
+      const folder = await exampleFolder();
+      const example = await spawnExample("basic", folder, undefined, { HOST: "203.0.113.9" });
+      assert.deepEqual(await example.ended, [1, null]);
+      assert.equal(
+        example.complaints(),
+        "HOST 203.0.113.9 cannot be listened on (EADDRNOTAVAIL)\n",
+      );
+      await removeFolder(folder);
     });
   });
 

@@ -319,6 +319,26 @@ describe("readOptions", () => {
       assert.deepEqual(readOptions({ ...given, secondaryStorage: undefined }, {}).warnings, []);
     });
 
+    it("when only the old address can be asked about a change, then that is warned of", () => {
+      const send = (): Promise<void> => Promise.resolve();
+      const changeEmail = { enabled: true, sendChangeEmailConfirmation: send };
+      const warningsOf = (options: AuthOptions) =>
+        readOptions({ ...given, ...options }, {}).warnings;
+      const [warning = "", ...others] = warningsOf({ user: { changeEmail } });
+      assert.match(
+        warning,
+        /^user\.changeEmail\.sendChangeEmailConfirmation needs emailVerification\.sendVerificationEmail/,
+      );
+      assert.deepEqual(others, []);
+      const emailVerification = { sendVerificationEmail: send };
+      assert.deepEqual(warningsOf({ user: { changeEmail }, emailVerification }), []);
+      assert.deepEqual(
+        warningsOf({ user: { changeEmail: { ...changeEmail, enabled: false } } }),
+        [],
+      );
+      assert.deepEqual(warningsOf({ user: { changeEmail: { enabled: true } } }), []);
+    });
+
     it("when a real configuration is given, then it is read as it is, with its warnings", () => {
       const send = (): Promise<void> => Promise.resolve();
       const options: AuthOptions = {

@@ -1,12 +1,10 @@
-import { emailOf, PASSWORD } from "../data.ts";
 import { load, type LoadResult } from "../load.ts";
 import { warmUp, type ServerProcess } from "../processes.ts";
 import { figure, heading, judge, table } from "../report.ts";
 import type { Settings } from "../settings.ts";
+import { oneSignIn, PROTECTED_PATH, signInRequest } from "../sign-ins.ts";
 import { median } from "../statistics.ts";
 
-const SIGN_IN_PATH = "/auth/sign-in/email";
-const PROTECTED_PATH = "/protected";
 /** Clients that sign in again and again. */
 const CLIENTS = [8, 16] as const;
 /** Seconds for the hashes to fill the cores. */
@@ -63,24 +61,6 @@ function probe(server: ServerProcess, seconds: number): Promise<LoadResult> {
 function signInLoad(server: ServerProcess, connections: number, seconds: number) {
   const requests = Array.from({ length: connections }, (_, index) => signInRequest(index));
   return load({ url: server.url, connections, seconds, requests });
-}
-
-function signInRequest(index: number) {
-  return {
-    method: "POST",
-    path: SIGN_IN_PATH,
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ email: emailOf(index), password: PASSWORD }),
-  } as const;
-}
-
-/** @returns microseconds of the server's processor time */
-async function oneSignIn(server: ServerProcess): Promise<number> {
-  const before = await server.usage();
-  const response = await fetch(server.url + SIGN_IN_PATH, signInRequest(0));
-  await response.arrayBuffer();
-  if (response.status !== 200) throw new Error(`sign-in: ${response.status}`);
-  return (await server.usage()).cpuMicros - before.cpuMicros;
 }
 
 function row(who: string, { p50, p99, perSecond }: LoadResult, signIns: LoadResult | null) {

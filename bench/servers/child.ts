@@ -10,6 +10,25 @@ export interface ServerSettings {
   readonly baseURL: string;
   /** Counts MongoDB commands; not for timed runs. */
   readonly monitor: boolean;
+  /** Passwords and tokens are stored as the official package stores them. */
+  readonly officialFormat: boolean;
+}
+
+/** Milliseconds that a mail takes where mails are sent. */
+export const MAIL_MS = 400;
+
+/** Marks a command of a transaction, behind its name. */
+export const IN_TRANSACTION = " (t)";
+
+/** What the driver tells of a command that it sends. */
+export interface SentCommand {
+  readonly commandName: string;
+  readonly command: Readonly<Record<string, unknown>>;
+}
+
+/** Its name, marked when it belongs to a transaction. */
+export function nameOf({ commandName, command }: SentCommand): string {
+  return command["autocommit"] === false ? commandName + IN_TRANSACTION : commandName;
 }
 
 /** A server's first message. */

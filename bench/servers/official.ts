@@ -1,5 +1,5 @@
 import express from "express";
-import { readServerSettings, serve } from "./child.ts";
+import { nameOf, readServerSettings, serve, type SentCommand } from "./child.ts";
 
 // The packages are not among ours: `--official <folder>` names a folder that has them.
 interface Official {
@@ -24,7 +24,7 @@ interface Driver {
   ) => {
     connect(): Promise<unknown>;
     db(): object;
-    on(event: string, listener: (event: { readonly commandName: string }) => void): void;
+    on(event: string, listener: (event: SentCommand) => void): void;
   };
 }
 
@@ -40,8 +40,8 @@ const { MongoClient } = await load<Driver>("mongodb");
 const { uri, secret, baseURL, monitor } = readServerSettings();
 let commands: string[] = [];
 const client = new MongoClient(uri, { monitorCommands: monitor });
-client.on("commandStarted", ({ commandName }) => {
-  commands.push(commandName);
+client.on("commandStarted", (event) => {
+  commands.push(nameOf(event));
 });
 await client.connect();
 

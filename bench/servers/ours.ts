@@ -2,19 +2,29 @@ import { scryptSync } from "node:crypto";
 import { betterAuth } from "better-auth-express";
 import express from "express";
 import mongoose from "mongoose";
-import { readServerSettings, serve } from "./child.ts";
+import { nameOf, readServerSettings, serve } from "./child.ts";
 
 /** As in production, with limits that a load from one address does not reach. */
 const rateLimit = { enabled: true, customRules: { "/**": { window: 10, max: 1_000_000_000 } } };
 
-/** The default cost of a password hash. */
-const HASH = { N: 2 ** 15, r: 8, p: 3, maxmem: 2 ** 26 };
+const { uri, secret, baseURL, monitor, officialFormat } = readServerSettings();
 
-const { uri, secret, baseURL, monitor } = readServerSettings();
+/** What one hash costs: by default, or in the official format. */
+const HASH = officialFormat
+  ? { N: 2 ** 14, r: 16, p: 1, maxmem: 2 ** 26 }
+  : { N: 2 ** 15, r: 8, p: 3, maxmem: 2 ** 26 };
+
 let commands: string[] = [];
 const database = monitor ? await monitored() : uri;
 
-const auth = betterAuth({ database, secret, baseURL, rateLimit, logger: { level: "error" } });
+const auth = betterAuth({
+  database,
+  secret,
+  baseURL,
+  rateLimit,
+  advanced: { compatibility: officialFormat ? "better-auth" : undefined },
+  logger: { level: "error" },
+});
 await auth.ready();
 
 const app = express();
@@ -39,8 +49,8 @@ serve(app, {
 
 async function monitored() {
   const connection = mongoose.createConnection(uri, { monitorCommands: true });
-  connection.getClient().on("commandStarted", ({ commandName }) => {
-    commands.push(commandName);
+  connection.getClient().on("commandStarted", (event) => {
+    commands.push(nameOf({ commandName: event.commandName, command: event.command }));
   });
   return connection.asPromise();
 }

@@ -13,7 +13,7 @@ const dataFolder = resolve(".data");
 async function main(): Promise<void> {
   const stopped = support.stopSignal();
   const { mailer, inbox } = demoMails();
-  const server = await support.listen(port);
+  const server = await support.listen(port, env["HOST"]);
   const mongo = await support.demoMongo(join(dataFolder, "mongodb"));
 
   const auth = betterAuth({

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createSocketServer, type Server as SocketServer } from "node:net";
 import { join } from "node:path";
 import type { Plugin } from "better-auth-express";
 import { startMongo, type MongoServer } from "better-auth-express/dev";
@@ -33,24 +34,46 @@ export function stopSignal(): () => Promise<void> {
 /**
  * Takes the port, before anything else is started.
  *
+ * @param host address or name to listen on; empty: only programs on this machine get in, because whoever can open the
+ *   inbox can use everyone's links
  * @throws Error that says what to do, when it is in use or not allowed
  */
-export async function listen(port: number): Promise<Server> {
+export async function listen(port: number, host = ""): Promise<Server> {
   if (!Number.isInteger(port) || port < 1 || port > 65_535) {
     throw new Error("PORT must be a number from 1 to 65535");
   }
-  const server = createServer(sayStarting).listen(port);
+  const server = createServer(sayStarting);
   try {
-    await once(server, "listening");
+    await bind(server, port, host === "" ? "127.0.0.1" : host);
+    if (host === "") await listenOnIPv6(server, port);
     return server;
   } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
-    const isTaken = code === "EADDRINUSE";
-    const reason = isTaken
-      ? "is in use, perhaps by another demo"
-      : `cannot be used (${String(code)})`;
-    throw new Error(`Port ${port} ${reason}. Choose another one: PORT=3001 npm start`, { cause });
+    const code = codeOf(cause);
+    if (code === "EADDRINUSE" || code === "EACCES") {
+      const reason = code === "EACCES" ? "is not allowed" : "is in use, perhaps by another demo";
+      throw new Error(`Port ${port} ${reason}. Choose another one: PORT=3001 npm start`, { cause });
+    }
+    const where = host === "" ? `Port ${port}` : `HOST ${host}`;
+    throw new Error(`${where} cannot be listened on (${String(code)})`, { cause });
   }
+}
+
+/** A browser may take `localhost` for ::1; a machine without IPv6 has no such address. */
+async function listenOnIPv6(server: Server, port: number): Promise<void> {
+  const other = createSocketServer((socket) => server.emit("connection", socket));
+  server.once("close", () => other.close());
+  await bind(other, port, "::1").catch((error: unknown) => {
+    if (!["EADDRNOTAVAIL", "EAFNOSUPPORT"].includes(String(codeOf(error)))) throw error;
+  });
+}
+
+async function bind(server: SocketServer, port: number, host: string): Promise<void> {
+  server.listen(port, host);
+  await once(server, "listening");
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
 }
 
 /** Until the app is there: who comes too early is told to come again. */

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { Router } from "express";
 import { pagePolicy, securityHeaders } from "../middleware/security-headers.ts";
 import type { Mail, UserLike } from "../options.ts";
-import { escapeHtml } from "../services/page.ts";
+import { escapeHtml, htmlPage } from "../services/page.ts";
 
 /** What the mails are about, by the function that takes them. */
 const SUBJECTS = {
@@ -49,6 +49,12 @@ export interface DevInbox {
 }
 
 const MAX_MAILS = 50;
+
+const STYLE = `body { max-width: 46rem; margin: auto; padding: 1.5rem 1rem; overflow-wrap: anywhere }
+ol { list-style: none; padding: 0 }
+li { padding: 1rem 0; border-top: 1px solid GrayText }
+h2 { font-size: 1.1rem; margin: 0 }
+p { margin: .25rem 0 }`;
 
 /**
  * Makes an inbox for development: the last 50 mails of the library, in memory, and a page that shows them.
@@ -104,31 +110,10 @@ function routerOf(mails: readonly InboxMail[]): Router {
 
 function pageOf(mails: readonly InboxMail[], nonce: string): string {
   const list = mails.length === 0 ? "<p>No mails yet.</p>" : `<ol>${mails.map(row).join("")}</ol>`;
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex">
-<title>Inbox</title>
-<style nonce="${nonce}">
-:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }
-body { max-width: 46rem; margin: auto; padding: 1.5rem 1rem; overflow-wrap: anywhere }
-ol { list-style: none; padding: 0 }
-li { padding: 1rem 0; border-top: 1px solid GrayText }
-h2 { font-size: 1.1rem; margin: 0 }
-p { margin: .25rem 0 }
-</style>
-</head>
-<body>
-<main>
-<h1>Inbox</h1>
+  const content = `<h1>Inbox</h1>
 <p>Mails to everyone, newest first. They are kept in memory and sent to nobody. <a href="">Reload</a></p>
-${list}
-</main>
-</body>
-</html>
-`;
+${list}`;
+  return htmlPage({ title: "Inbox", nonce, style: STYLE, content });
 }
 
 function row({ subject, to, newEmail, url, at }: InboxMail): string {

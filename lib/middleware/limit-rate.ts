@@ -11,8 +11,9 @@ import type { AnyEndpoint, RateLimit } from "../endpoint.ts";
 import { failCore } from "../errors.ts";
 import { createMemoryCounters } from "../services/counters.ts";
 import type { Config } from "../options.ts";
+import { fetchRequest } from "../services/fetch-request.ts";
 import { isListedPath } from "../services/path-pattern.ts";
-import { toFetchRequest } from "./fetch-request.ts";
+import { requestInfo } from "./request-info.ts";
 
 /** Limiters kept for the rules that one function returns. */
 const MAX_RULES = 100;
@@ -45,7 +46,7 @@ export function limitRate(
 
   const limiters = new LRUCache<string, RequestHandler>({ max: MAX_RULES });
   return async function limitRateByFunction(req, res, next) {
-    const rule = await custom(toFetchRequest(config, req), standard);
+    const rule = await custom(fetchRequest(requestInfo(config, req, "")), standard);
     if (rule === false) {
       next();
       return;

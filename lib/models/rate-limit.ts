@@ -9,7 +9,7 @@ export interface RateLimit {
   count: number;
   /** Milliseconds since the epoch of the last counted one (a number, as in Better Auth). */
   lastRequest: number;
-  /** When MongoDB may remove the row. */
+  /** When MongoDB may remove the row; missing in Better Auth's, until they are counted on or `ready()` has seen them. */
   expiresAt?: Date;
 }
 

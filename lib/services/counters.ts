@@ -9,6 +9,8 @@ import { DatabaseUnavailable, isDuplicateKey, isUnavailable } from "./database-e
 const MAX_KEYS = 100_000;
 /** Milliseconds that a request waits for a count which it can do without. */
 const PATIENCE_MS = 250;
+/** Milliseconds after which a counter that Better Auth left behind may go; hardly any window is longer. */
+const LEFT_BEHIND_MS = 86_400_000;
 
 /** What is stored of a key. */
 interface Count {
@@ -60,6 +62,24 @@ export function createMemoryCounters(now: () => Date): Counters {
       return Promise.resolve();
     },
   };
+}
+
+/**
+ * Lets MongoDB remove the counters that Better Auth left behind, a day from now: its rows have no `expiresAt`, and most
+ * clients never come again. One that is counted before gets the expiry of its window.
+ *
+ * @throws what says that the database is unreachable; other failures are logged
+ */
+export async function expireLeftBehind({ RateLimit }: Models, log: Log): Promise<void> {
+  const expiresAt = { $add: ["$$NOW", LEFT_BEHIND_MS] };
+  try {
+    await RateLimit.updateMany({ expiresAt: null }, [{ $set: { expiresAt } }], {
+      updatePipeline: true,
+    });
+  } catch (error) {
+    if (isUnavailable(error)) throw error;
+    log.warn("rate limits: counters of Better Auth stay in the database", error);
+  }
 }
 
 /** What `createDatabaseCounters` needs. */
@@ -146,13 +166,14 @@ function countingStep({ max, window }: CounterRule, nowMs: number) {
   const elapsed = { $subtract: [nowMs, { $ifNull: ["$lastRequest", 0] }] };
   const count = { $cond: [{ $lte: [elapsed, windowMs] }, { $ifNull: ["$count", 0] }, 0] };
   const refused = { $gte: [count, max] };
+  const endsAt = new Date(nowMs + windowMs);
   return [
     {
       $set: {
         _id: { $ifNull: ["$_id", createId()] },
         count: { $cond: [refused, "$count", { $add: [count, 1] }] },
         lastRequest: { $cond: [refused, "$lastRequest", nowMs] },
-        expiresAt: { $cond: [refused, "$expiresAt", new Date(nowMs + windowMs)] },
+        expiresAt: { $cond: [refused, { $ifNull: ["$expiresAt", endsAt] }, endsAt] },
       },
     },
   ];

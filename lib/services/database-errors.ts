@@ -74,6 +74,19 @@ export class ChangeRefused extends Error {
 /** Code of the server for a row that the validator of a collection does not accept. */
 const INVALID_ROW = 121;
 
+/**
+ * What refused a row, in one line: the unique index, the validator of a collection, or the hook. Without the values of the row,
+ * which the driver's message has behind the name of the index.
+ *
+ * @returns null when none did, also not as the cause of the error
+ */
+export function describeRefusal(error: unknown): string | null {
+  if (!(error instanceof Error)) return null;
+  if (!isRefusal(error)) return describeRefusal(error.cause);
+  const [description = ""] = error.message.split(" dup key: ");
+  return description;
+}
+
 /** Whether a row was refused for what it holds: by a unique index, a validator of the collection, or the app's hook. */
 export function isRefusal(error: unknown): boolean {
   if (isDuplicateKey(error) || error instanceof ChangeRefused) return true;

@@ -2,6 +2,7 @@ import mongoose, { type Connection } from "mongoose";
 import type { Database, Log } from "../context.ts";
 import { withDeadline } from "../models/deadline.ts";
 import type { ModelName, Models } from "../models/index.ts";
+import { expireLeftBehind } from "./counters.ts";
 import { DatabaseUnavailable } from "./database-errors.ts";
 import { buildIndexes, describeFailure, type IndexFailure, type IndexReport } from "./indexes.ts";
 
@@ -118,6 +119,7 @@ export function createDatabase(options: DatabaseOptions): IndexedDatabase {
       await models.RateLimit.deleteMany({});
       report = await buildIndexes(wanted);
     }
+    if (modelNames.includes("RateLimit")) await expireLeftBehind(models, log);
     failures = report.failed;
     for (const failure of failures) log.warn(describeFailure(failure));
     return report;

@@ -10,6 +10,7 @@ const RETRY_AFTER = "2";
 export function asAuthError(error: unknown, log: Log): AuthError {
   if (error instanceof AuthError) {
     if (error.status >= 500) log.error(error.message, error.cause);
+    else if (error.cause !== undefined) log.warn(`refused with ${error.code}`, error.cause);
     return error;
   }
   const own = fromApiError(error);

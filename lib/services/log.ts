@@ -1,5 +1,6 @@
 import type { Log } from "../context.ts";
 import type { Config } from "../options.ts";
+import { describeRefusal } from "./database-errors.ts";
 
 const LEVELS = ["debug", "info", "warn", "error"] as const;
 type Level = (typeof LEVELS)[number];
@@ -30,8 +31,11 @@ export function createLog({ disabled, level, log }: Config["logger"]): Log {
   };
 }
 
-/** Name, message and stack of an error; its other properties could hold what was sent to the database. */
+/**
+ * Name, message and stack of an error; its other properties could hold what was sent to the database. Of a row that the
+ * database refused only what refused it: the message has the row's values.
+ */
 function describe(cause: unknown): string {
   if (!(cause instanceof Error)) return typeof cause;
-  return cause.stack ?? `${cause.name}: ${cause.message}`;
+  return describeRefusal(cause) ?? cause.stack ?? `${cause.name}: ${cause.message}`;
 }

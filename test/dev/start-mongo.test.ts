@@ -12,6 +12,7 @@ import {
   type EmbeddedMongo,
   type StartMongoOptions,
 } from "../../lib/dev/index.ts";
+import { pauseProcess } from "../support/pause.ts";
 import {
   findWatchdog,
   hasEnded,
@@ -168,7 +169,7 @@ describe("startEmbeddedMongo", function () {
 
     it("when its mongod is paused, then stop ends it nevertheless, in order", async () => {
       const first = await keep();
-      process.kill(first.pid, "SIGSTOP");
+      await pauseProcess(first.pid);
       await first.stop();
       assert.ok(!isRunning(first.pid));
       assert.deepEqual(lines, []);

@@ -9,6 +9,7 @@ import { findFreePort } from "../../lib/dev/ports.ts";
 import { startEmbeddedMongo, type EmbeddedMongo } from "../../lib/dev/index.ts";
 import { betterAuth, type Auth } from "../../lib/index.ts";
 import { TEST_ORIGIN, TEST_PASSWORD, TEST_SECRET } from "../support/app.ts";
+import { pauseProcess } from "../support/pause.ts";
 import {
   call,
   endProcess,
@@ -42,6 +43,10 @@ describe("the database fails", function () {
   };
   const signal = (name: NodeJS.Signals): void => {
     if (mongo !== undefined) process.kill(mongo.pid, name);
+  };
+  const pause = async (): Promise<void> => {
+    assert.ok(mongo);
+    await pauseProcess(mongo.pid);
   };
   /** Addresses whose sign-up was answered 503. */
   const refused: string[] = [];
@@ -221,9 +226,7 @@ describe("the database fails", function () {
   });
 
   describe("given that it is silent", () => {
-    before(() => {
-      signal("SIGSTOP");
-    });
+    before(pause);
     after(() => {
       signal("SIGCONT");
     });
@@ -244,9 +247,7 @@ describe("the database fails", function () {
   });
 
   describe("given that it is silent for good", () => {
-    before(() => {
-      signal("SIGSTOP");
-    });
+    before(pause);
 
     it("when the instances are closed, then they are within 5 s, and the process ends by itself", async () => {
       const started = performance.now();

@@ -52,6 +52,13 @@ describe("handleError", () => {
     assert.deepEqual(logged, []);
   });
 
+  it("when a refusal has a cause, then that is logged and not shown", async () => {
+    const cause = new Error(SECRET);
+    const answer = await thrown(new AuthError(422, "NOT_NOW", "Not now", { cause }));
+    assertRefusal(answer, [422, "NOT_NOW", "Not now"]);
+    assert.deepEqual(logged, [["refused with NOT_NOW", cause]]);
+  });
+
   it("when a refusal with status 500 is thrown, then its cause is logged and not shown", async () => {
     const cause = new Error(SECRET);
     const answer = await thrown(new AuthError(500, "INTERNAL_SERVER_ERROR", "Oh", { cause }));

@@ -7,6 +7,7 @@ import type { AuthOptions } from "../../lib/index.ts";
 import { startApp, type TestApp, type TestAppSettings } from "../support/app.ts";
 import { freshDatabase } from "../support/mongo.ts";
 import { startMonitoredApp } from "../support/monitored.ts";
+import { pauseProcess } from "../support/pause.ts";
 import { sendRaw } from "../support/raw.ts";
 import { assertRefusal, headersOf } from "../support/refusal.ts";
 
@@ -417,7 +418,7 @@ describe("limitRate with rateLimit.storage", () => {
       const opened = await start({ ...two, onStoreFailure: "open" }, { database: uri });
       const { email, password } = await opened.givenUser();
       await closed.auth.ready();
-      process.kill(mongo.pid, "SIGSTOP");
+      await pauseProcess(mongo.pid);
       try {
         const [[refused, refusedMs], [passed], [failed, failedMs]] = await Promise.all([
           timed(getSession(closed)),

@@ -275,11 +275,15 @@ describe("counters", () => {
           assert.deepEqual(outcomesOf([await counters.take(key, RULE)]), [[true, 3]]);
         });
 
-        it("when it is full, then one more is refused and the row stays as it is", async () => {
+        it("when it is full, then one more is refused, and the row only gets its expiry", async () => {
           const key = await insert(3, 5000);
           const before = await rows().findOne({ key });
           assert.deepEqual(outcomesOf([await counters.take(key, RULE)]), [[false, 3]]);
-          assert.deepEqual(await rows().findOne({ key }), before);
+          const expiresAt = new Date(clock.now().getTime() + WINDOW_MS);
+          assert.deepEqual(await rows().findOne({ key }), { ...before, expiresAt });
+          clock.advance(1);
+          await counters.take(key, RULE);
+          assert.deepEqual(await rows().findOne({ key }), { ...before, expiresAt });
         });
 
         it("when its window is over, then it starts anew and will be removed", async () => {
@@ -343,6 +347,57 @@ describe("counters", () => {
     });
   });
 
+  describe("given counters that Better Auth left behind", () => {
+    const DAY_MS = 86_400_000;
+    const given = async (validator = {}) => {
+      const uri = await freshDatabase();
+      const own = await mongoose.createConnection(uri).asPromise();
+      const collection = await own.createCollection("rateLimit");
+      const lastRequest = clock.now().getTime();
+      await collection.insertMany([
+        { key: "192.0.2.3|/old", count: 1, lastRequest: lastRequest - 30 * DAY_MS },
+        { key: "192.0.2.4|/new", count: 2, lastRequest },
+      ]);
+      await own.db?.command({ collMod: "rateLimit", validator });
+      const made = open(own);
+      await made.database.ready();
+      const stop = async () => {
+        await own.dropDatabase();
+        await own.close();
+      };
+      return { ...made, collection, stop };
+    };
+
+    it("when it is ready, then all have a day to go, and count as before", async () => {
+      const { counters, collection, stop, logged } = await given();
+      const found = await collection.find().toArray();
+      const left = found.map(({ expiresAt }) => (expiresAt as Date).getTime() - Date.now());
+      assert.ok(left.length === 2 && left.every((ms) => Math.abs(ms - DAY_MS) < 60_000));
+      const taken = await counters.take("192.0.2.4|/new", RULE);
+      assert.deepEqual(outcomesOf([taken]), [[true, 3]]);
+      const row = await collection.findOne({ key: "192.0.2.4|/new" });
+      assert.equal((row?.["expiresAt"] as Date).getTime(), clock.now().getTime() + WINDOW_MS);
+      assert.deepEqual(logged, []);
+      await stop();
+    });
+
+    it("when it is ready, then the expiry of our own stays as it is", async () => {
+      const { counters, database, collection, stop } = await given();
+      await counters.take("192.0.2.5|/own", RULE);
+      const before = await collection.find().toArray();
+      await database.ensureIndexes();
+      assert.deepEqual(await collection.find().toArray(), before);
+      await stop();
+    });
+
+    it("when the database refuses that, then it is logged, and it is ready all the same", async () => {
+      const { database, stop, logged } = await given({ expiresAt: { $exists: false } });
+      assert.ok(database.isReady);
+      assert.deepEqual(logged, ["rate limits: counters of Better Auth stay in the database"]);
+      await stop();
+    });
+  });
+
   describe("given a database that is not connected yet", () => {
     it("when one is taken, then it waits for the connection", async () => {
       const late = mongoose.createConnection();
@@ -394,7 +449,10 @@ describe("counters", () => {
       const key = newKey();
       await broken
         .collection("rateLimit")
-        .insertOne({ key, count: 1, lastRequest: 0 }, { bypassDocumentValidation: true });
+        .insertOne(
+          { key, count: 1, lastRequest: 0, expiresAt: new Date(Date.now() + WINDOW_MS) },
+          { bypassDocumentValidation: true },
+        );
       await database.ready();
       const taken = { allowed: true, count: 1, resetsInMs: 0, countedAt: 0, countedBefore: null };
       await counters.giveBack(key, taken);

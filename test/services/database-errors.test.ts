@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { mongo } from "mongoose";
 import { DeadlineExceeded } from "../../lib/models/deadline.ts";
-import { isUnavailable } from "../../lib/services/database-errors.ts";
+import { describeRefusal, isUnavailable } from "../../lib/services/database-errors.ts";
 
 describe("isUnavailable", () => {
   const system = (code: string) =>
@@ -30,6 +30,34 @@ describe("isUnavailable", () => {
   ] as const) {
     it(`when it is ${what}, then ${expected ? "the database is away" : "it is something else"}`, () => {
       assert.equal(isUnavailable(error), expected);
+    });
+  }
+});
+
+describe("describeRefusal", () => {
+  const duplicate = new mongo.MongoServerError({
+    code: 11000,
+    message:
+      'E11000 duplicate key error collection: app.user index: email_1 dup key: { email: "ada" }',
+  });
+
+  for (const [what, error, expected] of [
+    [
+      "a duplicate key",
+      duplicate,
+      "E11000 duplicate key error collection: app.user index: email_1",
+    ],
+    [
+      "an error that a duplicate key caused",
+      new Error("a session was refused", { cause: duplicate }),
+      "E11000 duplicate key error collection: app.user index: email_1",
+    ],
+    ["a validator", new mongo.MongoServerError({ code: 121, message: "Not valid" }), "Not valid"],
+    ["another error", new Error("dup key: { }"), null],
+    ["no error", undefined, null],
+  ] as const) {
+    it(`when it is ${what}, then it is ${String(expected)}`, () => {
+      assert.equal(describeRefusal(error), expected);
     });
   }
 });

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import mongoose from "mongoose";
 import request from "supertest";
 import { AuthError, type AuthOptions, type UserLike } from "../../lib/index.ts";
 import { parseId } from "../../lib/models/id.ts";
@@ -11,7 +10,8 @@ import {
   type TestApp,
   type TestUser,
 } from "../support/app.ts";
-import { freshDatabase, describeWithScans } from "../support/mongo.ts";
+import { DOUBLE_ADDRESS, databaseWithDuplicates } from "../support/duplicates.ts";
+import { describeWithScans } from "../support/mongo.ts";
 import { itOutlivesACallback, until } from "../support/outbox.ts";
 import { inParallel } from "../support/parallel.ts";
 import { assertRefusal } from "../support/refusal.ts";
@@ -278,20 +278,9 @@ describe("replaceAddress", () => {
 
   describeWithScans("given old duplicates of an address, and therefore no unique index", () => {
     let doubled: TestApp;
-    const old = (name: string) => ({
-      name,
-      email: "twice@example.com",
-      emailVerified: false,
-      createdAt: new Date(),
-      updatedAt: new Date(),
-    });
     before(async () => {
-      const uri = await freshDatabase();
-      const connection = await mongoose.createConnection(uri).asPromise();
-      await connection.collection("user").insertMany([old("One"), old("Two")]);
-      await connection.close();
       doubled = await startApp({
-        database: uri,
+        database: await databaseWithDuplicates(),
         user: { changeEmail: { enabled: true, updateEmailWithoutVerification: true } },
       });
     });
@@ -319,7 +308,7 @@ describe("replaceAddress", () => {
     it("when one of the two opens their own link, then it is theirs, whichever is found first", async () => {
       for (const name of ["One", "Two"]) {
         const row = await doubled.auth.models.User.findOne({ name }).lean();
-        const claims = { email: "twice@example.com", sub: String(row?._id) };
+        const claims = { email: DOUBLE_ADDRESS, sub: String(row?._id) };
         await open(doubled, signToken(doubled, claims)).expect(200);
         const after = await doubled.auth.models.User.findOne({ name }).lean();
         assert.equal(after?.emailVerified, true);

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import mongoose from "mongoose";
 import request from "supertest";
 import { startEmbeddedMongo, type EmbeddedMongo } from "../../lib/dev/index.ts";
 import { setCookies, startApp, TEST_ORIGIN, TEST_PASSWORD, type TestApp } from "../support/app.ts";
-import { freshDatabase, withDatabase, describeWithScans } from "../support/mongo.ts";
+import { DOUBLE_ADDRESS, databaseWithDuplicates, oldUser } from "../support/duplicates.ts";
+import { withDatabase, describeWithScans } from "../support/mongo.ts";
 
 const body = { name: "Ada", email: "ada@example.com", password: TEST_PASSWORD };
 
@@ -76,19 +76,8 @@ describe("signUpWithPassword", () => {
 
   describeWithScans("given old duplicates of an address", () => {
     let t: TestApp;
-    const old = (name: string) => ({
-      name,
-      email: "twice@example.com",
-      emailVerified: true,
-      createdAt: new Date(),
-      updatedAt: new Date(),
-    });
     before(async () => {
-      const uri = await freshDatabase();
-      const connection = await mongoose.createConnection(uri).asPromise();
-      await connection.collection("user").insertMany([old("One"), old("Two")]);
-      await connection.close();
-      t = await startApp({ database: uri });
+      t = await startApp({ database: await databaseWithDuplicates() });
       await t.auth.ready();
     });
     after(() => t.stop());
@@ -112,7 +101,7 @@ describe("signUpWithPassword", () => {
 
     it("when an unknown address signs up, then it works", () => signUp(t).expect(200));
 
-    for (const email of [body.email, body.email.toUpperCase(), "twice@example.com"]) {
+    for (const email of [body.email, body.email.toUpperCase(), DOUBLE_ADDRESS]) {
       it(`when ${email}, which exists, signs up, then it is refused by a look-up`, async () => {
         const before = await countAll(t);
         await signUp(t, { email }).expect(422, /USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL/);
@@ -124,7 +113,7 @@ describe("signUpWithPassword", () => {
       await t.database.collection("user").deleteOne({ name: "Two" });
       const { failed } = await t.auth.ensureIndexes();
       assert.deepEqual(failed, []);
-      await assert.rejects(t.database.collection("user").insertOne(old("Three")), /E11000/);
+      await assert.rejects(t.database.collection("user").insertOne(oldUser("Three")), /E11000/);
     });
   });
 

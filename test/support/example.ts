@@ -99,6 +99,7 @@ export async function mongodPid(folder: string): Promise<number | undefined> {
 /** Without what would point the example elsewhere. */
 function cleanEnvironment(): NodeJS.ProcessEnv {
   const own = [
+    "HOST",
     "MONGODB_URI",
     "BETTER_AUTH_URL",
     "BETTER_AUTH_SECRET",

@@ -14,6 +14,7 @@ import {
 import { itNeedsASession } from "../../support/guarded.ts";
 import { inParallel } from "../../support/parallel.ts";
 import { assertRefusal } from "../../support/refusal.ts";
+import { REFUSED_PASSWORDS } from "../../support/refused-passwords.ts";
 import { countRows, findRow, insertSession, OWN_COOKIE } from "../../support/sessions.ts";
 import { findVerifications, insertVerification } from "../../support/verifications.ts";
 
@@ -188,9 +189,9 @@ describe("POST /change-password", () => {
       assert.equal(await countRows(t, user.id), rows);
     }
     const cases = [
-      ["the new one is short", { newPassword: "short-7" }, "PASSWORD_TOO_SHORT"],
-      ["the new one is long", { newPassword: "x1".repeat(65) }, "PASSWORD_TOO_LONG"],
-      ["the new one is common", { newPassword: "qwertyuiop" }, "PASSWORD_COMPROMISED"],
+      ...REFUSED_PASSWORDS.map(
+        ([what, newPassword, code]) => [`the new one ${what}`, { newPassword }, code] as const,
+      ),
       ["the current one is wrong", { currentPassword: "Wrong-7-orchard" }, "INVALID_PASSWORD"],
       ["the current one is empty", { currentPassword: "" }, "INVALID_PASSWORD"],
       ["the current one is very long", { currentPassword: "x".repeat(9000) }, "INVALID_PASSWORD"],

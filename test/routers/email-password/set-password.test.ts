@@ -11,6 +11,7 @@ import {
 import { itNeedsASession } from "../../support/guarded.ts";
 import { inParallel } from "../../support/parallel.ts";
 import { assertRefusal } from "../../support/refusal.ts";
+import { REFUSED_PASSWORDS } from "../../support/refused-passwords.ts";
 import { countRows } from "../../support/sessions.ts";
 
 const PATH = "/auth/set-password";
@@ -157,9 +158,9 @@ describe("POST /set-password", () => {
     });
 
     const refused = [
-      ["it is short", { newPassword: "short-7" }, "PASSWORD_TOO_SHORT"],
-      ["it is long", { newPassword: "x1".repeat(65) }, "PASSWORD_TOO_LONG"],
-      ["it is common", { newPassword: "Password123" }, "PASSWORD_COMPROMISED"],
+      ...REFUSED_PASSWORDS.map(
+        ([what, newPassword, code]) => [`it ${what}`, { newPassword }, code] as const,
+      ),
       ["it is missing", {}, "VALIDATION_ERROR"],
       ["it is an object", { newPassword: { $gt: "" } }, "VALIDATION_ERROR"],
     ] as const;
