@@ -63,5 +63,21 @@ function isRecord(value: unknown): boolean {
   return typeof value === "object" && value !== null && "id" in value;
 }
 
+/** Fields of every sign-in with a password. */
+export const passwordSignInFields = {
+  password: z.string(),
+  callbackURL: returnAddress.optional(),
+  rememberMe: flag.optional(),
+  dontRememberMe: flag.optional().describe("The opposite of rememberMe, which wins"),
+};
+
+/** Answer of every sign-in with a password. */
+export const signedIn = z.object({
+  redirect: z.boolean(),
+  token: z.string(),
+  url: z.string().nullable(),
+  user: publicUser,
+});
+
 /** Answer of endpoints that only say that it is done. */
 export const done = z.object({ status: z.literal(true) });
