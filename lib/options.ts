@@ -1235,7 +1235,6 @@ function withoutEffectYet(data: ParsedOptions): string[] {
     ...(["account", "verification"] as const)
       .filter((name) => isFilled(data[name].additionalFields))
       .map((name) => `${name}.additionalFields`),
-    ...(data.session.cookieCache.enabled ? ["session.cookieCache"] : []),
     ...(data.session.cache === false ? [] : ["session.cache"]),
     ...(isFilled(data.socialProviders) ? ["socialProviders"] : []),
     ...(isFilled(data.databaseHooks) ? ["databaseHooks"] : []),

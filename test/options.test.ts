@@ -399,7 +399,7 @@ describe("readOptions", () => {
       assert.deepEqual(config.warnings, [
         "These options have no effect here: secondaryStorage, user.additionalFields.teamId.references, " +
           "session.storeSessionInDatabase, advanced.database.generateId, onAPIError.throw, logger.disableColors",
-        "These options have no effect yet: user.fields, session.cookieCache, socialProviders, databaseHooks, hooks",
+        "These options have no effect yet: user.fields, socialProviders, databaseHooks, hooks",
         'rateLimit.storage "secondary-storage" means the database here',
       ]);
       assert.deepEqual(config.advanced.defaultCookieAttributes, {

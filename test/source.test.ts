@@ -21,7 +21,7 @@ const LAYERS: readonly Layer[] = [
   {
     name: "cryptography",
     files: /^crypto\//,
-    may: ["node:.+", "crypto/.+", "scrypt-kdf", "jsonwebtoken", "speakeasy", "@noble/.+"],
+    may: ["node:.+", "crypto/.+", "scrypt-kdf", "jsonwebtoken", "jose", "speakeasy", "@noble/.+"],
   },
   { name: "errors", files: /^(errors|parse-url)\.ts$/, may: [] },
   { name: "models", files: /^models\//, may: ["mongoose", "models/.+"] },
