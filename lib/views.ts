@@ -152,6 +152,7 @@ const readDate: Reader = (value) => {
   const date = new Date(typeof value === "string" ? value : NaN);
   return Number.isNaN(date.getTime()) ? undefined : date;
 };
+const readDateOrNull: Reader = (value) => (value === null ? null : readDate(value));
 /** Better Auth leaves unset fields out. */
 const readTextOr = (unset: string | null): Reader => {
   return (value) => (value === undefined || value === null ? unset : readText(value));
@@ -187,11 +188,10 @@ function restoreRecord(
   const view: Record<string, unknown> = {};
   for (const [name, read] of Object.entries(core)) view[name] = read(json[name]);
   for (const [name, { isDate }] of extra) {
-    // Absent: it was made before the app had this field.
-    const value = Object.hasOwn(json, name) ? json[name] : undefined;
-    view[name] = isDate && value !== null ? readDate(value) : value;
+    if (Object.hasOwn(json, name)) view[name] = isDate ? readDateOrNull(json[name]) : json[name];
   }
-  return Object.values(view).includes(undefined) ? null : view;
+  if (Object.values(view).includes(undefined)) return null;
+  return addExtra(view, {}, new Map([...extra].filter(([name]) => !Object.hasOwn(view, name))));
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
