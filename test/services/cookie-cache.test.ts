@@ -584,6 +584,39 @@ describe("session.cookieCache", () => {
     });
   });
 
+  describe("given links in mails", () => {
+    let token = "";
+    const keep = (mail: { readonly token: string }) => {
+      token = mail.token;
+    };
+    before(() =>
+      start(
+        {},
+        {
+          emailAndPassword: { sendResetPassword: keep },
+          emailVerification: { sendVerificationEmail: keep },
+        },
+      ),
+    );
+    after(() => t.stop());
+    beforeEach(signUp);
+
+    it("when the address is verified, then the next reading knows it", async () => {
+      await send("post", "/auth/send-verification-email", { email: user.email });
+      await reads([]);
+      assert.equal((await send("get", `/auth/verify-email?token=${token}`)).status, 200);
+      assert.equal(bodyOf(await reads(LOOK_UP))?.user["emailVerified"], true);
+    });
+
+    it("when the password is reset, then the copy ends with the sessions", async () => {
+      await send("post", "/auth/request-password-reset", { email: user.email });
+      const body = { newPassword: "Orchard-9-lantern", token };
+      assert.equal((await send("post", "/auth/reset-password", body)).status, 200);
+      assert.deepEqual(dataNames(), []);
+      assert.equal((await getSession()).body, null);
+    });
+  });
+
   describe("given secrets that were rotated", () => {
     for (const strategy of ["compact", "jwt", "jwe"] as const) {
       it(`when a ${strategy} copy was made with the older one, then it is read`, async () => {
