@@ -55,6 +55,7 @@ export async function writeSessionCopy(
   if (!enabled) return;
   clearSessionCopy(auth, request, reply);
   const shown = auth.views.active(active);
+  // Handlers of the app must find the same on `req.auth`, wherever it came from.
   if (!isDeepStrictEqual(auth.views.restore(JSON.parse(JSON.stringify(shown))), shown)) {
     auth.log.warn("a session is not copied into its cookie: a field is lost in JSON");
     return;
@@ -68,8 +69,9 @@ export async function writeSessionCopy(
     return;
   }
   const { sessionData } = auth.cookies;
-  for (const [name, value] of chunks)
+  for (const [name, value] of chunks) {
     setCookie(reply, { ...sessionData, name }, value, cookieMaxAge);
+  }
 }
 
 /** As `writeSessionCopy`, for a session that the request has by cookie: other clients would not send the copy back. */
