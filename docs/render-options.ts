@@ -49,11 +49,11 @@ export function readOptionDocs(): DocumentedOption[] {
   /** Names of the option groups that a type mentions by themselves, not as values of a record. */
   function groupsIn(type: ts.TypeNode | undefined): string[] {
     const parts = type !== undefined && ts.isUnionTypeNode(type) ? [...type.types] : [type];
-    return parts.flatMap((part) =>
-      part !== undefined && ts.isTypeReferenceNode(part) && interfaces.has(part.getText())
-        ? [part.getText()]
-        : [],
-    );
+    return parts.flatMap((part) => {
+      const name =
+        part !== undefined && ts.isTypeReferenceNode(part) ? part.typeName.getText() : "";
+      return interfaces.has(name) ? [name] : [];
+    });
   }
 
   return optionsOf("AuthOptions", "");

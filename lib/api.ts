@@ -1,9 +1,10 @@
 import type { IncomingHttpHeaders } from "node:http";
-import { Challenge, Html, Redirect, type AuthContext, type RequestInfo } from "./context.ts";
+import type { AuthContext, RequestInfo } from "./context.ts";
 import type { AnyEndpoint } from "./endpoint.ts";
 import { withDeadline } from "./models/deadline.ts";
 import { DEFAULT_BASE_PATH } from "./options.ts";
 import type { ApiHeaders, Plugin, ServerApi } from "./plugin.ts";
+import { plainAnswer } from "./request-hooks.ts";
 import { createReply, run } from "./run.ts";
 import { cookieHeaders } from "./services/cookies.ts";
 import { asAuthError } from "./services/failure.ts";
@@ -34,7 +35,7 @@ function serverCall(auth: AuthContext, endpoint: AnyEndpoint) {
     try {
       if (!endpoint.offline && !auth.database.isReady) await withDeadline(auth.database.ready());
       const value = await run(auth, endpoint, request, { body, query, params }, reply);
-      const response = plainValue(value);
+      const response = plainAnswer(value);
       if (!returnHeaders) return response;
       const sent = new Headers([...reply.headers]);
       for (const cookie of cookieHeaders(reply)) sent.append("set-cookie", cookie);
@@ -51,6 +52,7 @@ function requestOf(
   given: ApiHeaders | undefined,
 ): RequestInfo {
   return {
+    isServerCall: true,
     method: endpoint.methods[0] ?? "GET",
     headers: plainHeaders(given),
     ip: "",
@@ -74,10 +76,4 @@ function plainHeaders(given: ApiHeaders | undefined): IncomingHttpHeaders {
     if (value !== undefined) plain[name.toLowerCase()] = [value].flat().join(separator);
   }
   return plain;
-}
-
-function plainValue(value: unknown): unknown {
-  if (value instanceof Challenge) return value.body;
-  if (value instanceof Html) return value.html;
-  return value instanceof Redirect ? { url: value.location, redirect: true } : value;
 }

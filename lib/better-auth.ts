@@ -1,4 +1,5 @@
 import type { Router } from "express";
+import { closestMatch } from "leven";
 import { createApi } from "./api.ts";
 import type { AuthContext } from "./context.ts";
 import { signingKey } from "./crypto/signature.ts";
@@ -66,12 +67,14 @@ export type Auth<O extends AuthOptions = AuthOptions> = Router & AuthInstance<O>
  * @throws TypeError naming the option, when one is wrong or misspelt; in production also without `secret` or `baseURL`
  */
 export function betterAuth<const O extends AuthOptions = Record<never, never>>(
-  options?: O,
+  // Without the intersection the default would be what types the app's callbacks.
+  options?: O & AuthOptions,
 ): Auth<O> {
   const config = readOptions(options ?? {}, process.env);
   const log = createLog(config.logger);
   for (const warning of config.warnings) log.warn(warning);
   const features: readonly Plugin[] = [...builtInFeatures, ...config.plugins];
+  checkHookNames(config, features);
   const source = connectionSource(config.database, process.env);
   const models = compileModels({
     connection: source.connection,
@@ -107,6 +110,7 @@ export function betterAuth<const O extends AuthOptions = Record<never, never>>(
         : createMemoryCounters(now),
     origins: createOrigins(config),
     keys: signingKeys(config),
+    hookContext: null,
     hooks: features.flatMap(({ hooks }) => (hooks === undefined ? [] : [hooks])),
     log,
     now,
@@ -134,6 +138,21 @@ function assemble<O extends AuthOptions>(
     close: () => database.close(),
   };
   return Object.assign(combined, instance);
+}
+
+/** @throws TypeError when a hook is for an endpoint that does not exist */
+function checkHookNames({ hooks }: Config, features: readonly Plugin[]): void {
+  const known = features.flatMap(({ endpoints }) => endpoints.map(({ name }) => name));
+  for (const when of ["before", "after"] as const) {
+    const byName = hooks[when];
+    if (byName === undefined || typeof byName === "function") continue;
+    const wrong = Object.keys(byName).find((name) => !known.includes(name));
+    if (wrong === undefined) continue;
+    const meant = closestMatch(wrong, known) ?? "signInEmail";
+    throw new TypeError(
+      `betterAuth(): hooks.${when}.${wrong} is no endpoint; did you mean ${meant}?`,
+    );
+  }
 }
 
 /** The models of the enabled features, and the counters where the database keeps them. */

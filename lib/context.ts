@@ -23,6 +23,8 @@ export interface AuthContext {
   readonly keys: Keys;
   /** Of every feature, in their order. */
   readonly hooks: readonly Hooks[];
+  /** The running request, for `databaseHooks`; null outside an endpoint, and where the app has no such hooks. */
+  readonly hookContext: HookContext | null;
   readonly log: Log;
   /** The clock; `options.now` replaces it in tests. */
   readonly now: () => Date;
@@ -159,6 +161,8 @@ export interface FoundSession {
 
 /** What an endpoint may know of the HTTP request. */
 export interface RequestInfo {
+  /** Whether the app called `auth.api` instead. */
+  readonly isServerCall: boolean;
   readonly method: string;
   readonly headers: IncomingHttpHeaders;
   /** Client address, empty if unknown. */
@@ -178,6 +182,15 @@ export interface Reply {
   status: number;
   readonly cookies: Map<string, { readonly value: string; readonly attributes: CookieAttributes }>;
   readonly headers: Map<string, string>;
+  /** The session whose cookie was set last; null when none was, or it was cleared after. */
+  newSession: ActiveSession | null;
+}
+
+/** What a caller sends, not yet validated. */
+export interface RawInput {
+  readonly body: unknown;
+  readonly query: Readonly<Record<string, unknown>>;
+  readonly params: Readonly<Record<string, unknown>>;
 }
 
 /** One call of an endpoint, over HTTP or through `auth.api`. */
@@ -213,6 +226,42 @@ export interface Hooks {
   ) => Promise<Challenge | null>;
   /** May throw, or return fields for the new session. */
   readonly beforeSessionCreate?: (call: Call, user: Readonly<User>) => Promise<Partial<Session>>;
+}
+
+/** What the app's hooks learn about a request, and what they may do to its answer. */
+export interface HookContext {
+  /** Relative to the base path, as declared: `/sign-in/email`, `/reset-password/:token`. */
+  readonly path: string;
+  /** Name of the endpoint on `auth.api`: `signInEmail`. */
+  readonly endpoint: string;
+  readonly method: string;
+  /** As sent: not yet validated. `{}` without one, and for a body that is no object. */
+  readonly body: Readonly<Record<string, unknown>>;
+  /** As sent: not yet validated. */
+  readonly query: Readonly<Record<string, unknown>>;
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly headers: Headers;
+  /** Without its body; undefined for a call of `auth.api`. */
+  readonly request: Request | undefined;
+  readonly context: {
+    /** The caller's, once the endpoint has read it; null before, and where the endpoint reads none. */
+    session: ShownSession | null;
+    /** For `after`: the session that the answer starts or continues. */
+    newSession: ShownSession | null;
+    /** For `after`: the answer, or an `AuthError`. */
+    returned: unknown;
+    /** For `after`: headers and cookies of the answer so far, to look at. */
+    responseHeaders: Headers | undefined;
+  };
+  /** A cookie of the request by its full name, as sent. */
+  readonly getCookie: (name: string) => string | null;
+  /** Sets a cookie of the app's own; `path` is `/` by default. */
+  readonly setCookie: (name: string, value: string, attributes?: CookieAttributes) => void;
+  readonly setHeader: (name: string, value: string) => void;
+  /** To be returned: answers 302. */
+  readonly redirect: (location: string) => Redirect;
+  /** To be returned: answers with this value. */
+  readonly json: <T>(value: T) => T;
 }
 
 /** What is stored when a user signs up. */

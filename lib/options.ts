@@ -1,7 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { closestMatch } from "leven";
-import type { Connection } from "mongoose";
+import type { ClientSession, Connection } from "mongoose";
 import { z } from "zod";
+import type { HookContext } from "./context.ts";
+import type { Account } from "./models/account.ts";
+import type { Session } from "./models/session.ts";
+import type { User } from "./models/user.ts";
+import type { Verification } from "./models/verification.ts";
 import type { Plugin } from "./plugin.ts";
 import { parseURL } from "./parse-url.ts";
 import { inertNames, memberGroup, type Inert, type InertPath } from "./known-options.ts";
@@ -19,12 +24,6 @@ export interface UserLike {
   readonly image: string | null;
   readonly createdAt: Date;
   readonly updatedAt: Date;
-}
-
-/** What hooks learn about the request. */
-export interface HookContextLike {
-  /** Relative to the base path, e.g. `/sign-in/email`. */
-  readonly path: string;
 }
 
 /** A validator of any library that follows Standard Schema 1. */
@@ -476,56 +475,79 @@ export interface LoggerOptions extends Inert<"logger"> {
   readonly log?: ((level: LogLevel, message: string, ...details: unknown[]) => void) | undefined;
 }
 
-/** Before a change: false prevents it, `{ data }` replaces what is written. */
-export type BeforeChange = (
-  record: Readonly<Record<string, unknown>>,
-  context: HookContextLike | null,
+/** A row as hooks see it: `id`, and its fields by their names, those of the app among them. */
+export type RecordOf<Row> = { readonly id: string } & Readonly<Omit<Row, "_id" | "userId">> &
+  (Row extends { userId: unknown } ? { readonly userId: string } : unknown) &
+  Readonly<Record<string, unknown>>;
+
+/** What of a row changes, with its `id`. */
+export type ChangesOf<Row> = Partial<RecordOf<Row>> & Pick<RecordOf<Row>, "id">;
+
+/**
+ * Before a change: false prevents it and what belongs to it; the fields of `{ data }` are written besides, or in place
+ * of those given. May be called again when the transaction has to start anew.
+ *
+ * @param record what is written or deleted; tokens and passwords in the form in which they are stored
+ * @param context of the running request; null where a guard renews or ends a session
+ * @param session the running transaction, for the app's own writes: `{ session }`; undefined on a standalone server
+ */
+export type BeforeChange<R> = (
+  record: R,
+  context: HookContext | null,
+  session: ClientSession | undefined,
 ) =>
   | Awaitable<boolean | { readonly data: Readonly<Record<string, unknown>> } | undefined>
   | Awaitable<void>;
 
-/** After a change. */
-export type AfterChange = (
-  record: Readonly<Record<string, unknown>>,
-  context: HookContextLike | null,
-) => Awaitable<void>;
+/** After a change, still inside its transaction: what it throws takes the change back. Arguments as of `before`. */
+export type AfterChange<R> = (
+  record: R,
+  context: HookContext | null,
+  session: ClientSession | undefined,
+) => unknown;
 
 /** Callbacks around one kind of change. */
-export interface ChangeHooks {
+export interface ChangeHooks<Before, After> {
   /** Called before it; may prevent it or change the data. Default: none. */
-  readonly before?: BeforeChange | undefined;
-  /** Called after it. Default: none. */
-  readonly after?: AfterChange | undefined;
+  readonly before?: BeforeChange<Before> | undefined;
+  /** Called after it, in the same transaction. Default: none. */
+  readonly after?: AfterChange<After> | undefined;
 }
 
 /** Callbacks of one model. */
-export interface ModelHooks {
+export interface ModelHooks<Row> {
   /** Around inserts. Default: none. */
-  readonly create?: ChangeHooks | undefined;
+  readonly create?: ChangeHooks<RecordOf<Row>, RecordOf<Row>> | undefined;
   /** Around updates. Default: none. */
-  readonly update?: ChangeHooks | undefined;
+  readonly update?: ChangeHooks<ChangesOf<Row>, RecordOf<Row>> | undefined;
   /** Around deletions. Default: none. */
-  readonly delete?: ChangeHooks | undefined;
+  readonly delete?: ChangeHooks<RecordOf<Row>, RecordOf<Row>> | undefined;
 }
 
 /** Callbacks around changes of the database. */
 export interface DatabaseHooks {
   /** Changes of users. Default: none. */
-  readonly user?: ModelHooks | undefined;
+  readonly user?: ModelHooks<User> | undefined;
   /** Changes of sessions. Default: none. */
-  readonly session?: ModelHooks | undefined;
+  readonly session?: ModelHooks<Session> | undefined;
   /** Changes of accounts. Default: none. */
-  readonly account?: ModelHooks | undefined;
+  readonly account?: ModelHooks<Account> | undefined;
   /** Changes of verifications. Default: none. */
-  readonly verification?: ModelHooks | undefined;
+  readonly verification?: ModelHooks<Verification> | undefined;
 }
 
-/** Callbacks around every endpoint. */
+/**
+ * A callback around an endpoint. `before` may return `{ context: { body } }` (also `query`, `headers`) to change what was
+ * sent, or another object to answer with; what `after` returns is answered. An `AuthError` thrown is the answer.
+ */
+export type RequestHook = (context: HookContext) => unknown;
+
+/** Callbacks around endpoints: one for all, or by name (`{ signUpEmail: … }`, the names of `auth.api`). */
 export interface RequestHooks {
-  /** Called before the endpoint; may throw. Default: none. */
-  readonly before?: ((context: HookContextLike) => unknown) | undefined;
-  /** Called after the endpoint. Default: none. */
-  readonly after?: ((context: HookContextLike) => unknown) | undefined;
+  /** Called before the endpoint reads anything. Default: none. */
+  readonly before?: RequestHook | Readonly<Record<string, RequestHook>> | undefined;
+  /** Called with what would be answered. Default: none. */
+  readonly after?: RequestHook | Readonly<Record<string, RequestHook>> | undefined;
 }
 
 const pageColors = [
@@ -779,11 +801,24 @@ const identifier = z.union(
   '"plain", "hashed" or { hash }',
 );
 const rule = group({ window: seconds, max: whole(1, "requests") });
-const changes = group({
-  before: callback<BeforeChange>().optional(),
-  after: callback<AfterChange>().optional(),
-}).optional();
-const hooksOfModel = group({ create: changes, update: changes, delete: changes }).optional();
+const changes = <Before, After>() =>
+  group({
+    before: callback<BeforeChange<Before>>().optional(),
+    after: callback<AfterChange<After>>().optional(),
+  }).optional();
+const hooksOf = <Row>() =>
+  group({
+    create: changes<RecordOf<Row>, RecordOf<Row>>(),
+    update: changes<ChangesOf<Row>, RecordOf<Row>>(),
+    delete: changes<RecordOf<Row>, RecordOf<Row>>(),
+  }).optional();
+
+const requestHook = z
+  .union(
+    [callback<RequestHook>(), z.record(z.string(), callback<RequestHook>())],
+    "a function, or an object of functions by the names of endpoints",
+  )
+  .optional();
 
 const mailSender = callback<MailSender>().optional();
 const userCallback = callback<UserCallback>().optional();
@@ -1032,14 +1067,14 @@ const schema = group({
     log: callback<NonNullable<LoggerOptions["log"]>>().optional(),
   }).prefault({}),
   databaseHooks: group({
-    user: hooksOfModel,
-    session: hooksOfModel,
-    account: hooksOfModel,
-    verification: hooksOfModel,
+    user: hooksOf<User>(),
+    session: hooksOf<Session>(),
+    account: hooksOf<Account>(),
+    verification: hooksOf<Verification>(),
   }).prefault({}),
   hooks: group({
-    before: callback<NonNullable<RequestHooks["before"]>>().optional(),
-    after: callback<NonNullable<RequestHooks["after"]>>().optional(),
+    before: requestHook,
+    after: requestHook,
   }).prefault({}),
   onAPIError: group({
     errorURL: text
@@ -1237,8 +1272,6 @@ function withoutEffectYet(data: ParsedOptions): string[] {
       .map((name) => `${name}.additionalFields`),
     ...(data.session.cache === false ? [] : ["session.cache"]),
     ...(isFilled(data.socialProviders) ? ["socialProviders"] : []),
-    ...(isFilled(data.databaseHooks) ? ["databaseHooks"] : []),
-    ...(isFilled(data.hooks) ? ["hooks"] : []),
   ];
 }
 

@@ -5,11 +5,13 @@ import {
   Redirect,
   type ActiveSession,
   type AuthContext,
+  type RawInput,
   type Reply,
   type RequestInfo,
 } from "./context.ts";
 import type { AnyEndpoint } from "./endpoint.ts";
 import { AuthError, failCore } from "./errors.ts";
+import { runBetweenHooks, shown, wantsRequests } from "./request-hooks.ts";
 import { isBelow } from "./services/path-pattern.ts";
 import { findActive, findActiveToRead, isFresh, isReading } from "./services/session.ts";
 import { serialiseRedirectURL } from "./services/redirect-url.ts";
@@ -18,21 +20,14 @@ import { checkReturnAddresses } from "./services/return-address.ts";
 /** Answered instead of `VALIDATION_ERROR` by the endpoints that declare it. */
 const BODY_MUST_BE_AN_OBJECT = "BODY_MUST_BE_AN_OBJECT";
 
-/** What a caller sends, not yet validated. */
-export interface RawInput {
-  readonly body: unknown;
-  readonly query: Readonly<Record<string, unknown>>;
-  readonly params: Readonly<Record<string, unknown>>;
-}
-
 /** A reply that nothing has been put into yet. */
 export function createReply(): Reply {
-  return { status: 200, cookies: new Map(), headers: new Map() };
+  return { status: 200, cookies: new Map(), headers: new Map(), newSession: null };
 }
 
 /**
- * Runs one call: return addresses → session and access → validation → handler → answer through its schema.
- * Knows no Express: HTTP and `auth.api` come through here alike.
+ * Runs one call: the app's hooks → return addresses → session and access → validation → handler → answer through its
+ * schema. Knows no Express: HTTP and `auth.api` come through here alike.
  *
  * @param reply receives cookies and headers, also when the call fails
  * @throws AuthError what the endpoint or a step before it refused
@@ -44,8 +39,22 @@ export async function run(
   input: RawInput,
   reply: Reply,
 ): Promise<unknown> {
+  if (!wantsRequests(auth)) return execute(auth, endpoint, request, input, reply);
+  return runBetweenHooks(auth, endpoint, request, input, reply, (own, itsRequest, itsInput) =>
+    execute(own, endpoint, itsRequest, itsInput, reply),
+  );
+}
+
+async function execute(
+  auth: AuthContext,
+  endpoint: AnyEndpoint,
+  request: RequestInfo,
+  input: RawInput,
+  reply: Reply,
+): Promise<unknown> {
   const { body, query } = await readAddresses(auth, endpoint, request, input);
   const active = await authorize(auth, endpoint, request, reply);
+  if (auth.hookContext !== null) auth.hookContext.context.session = shown(auth, active ?? null);
   const result = await endpoint.handler({
     auth,
     request,

@@ -214,7 +214,11 @@ describe("readOptions", () => {
         [],
         "databaseHooks.user.create.before must be a function",
       ],
-      ["hooks.before", 1, "hooks.before must be a function, got 1"],
+      [
+        "hooks.before",
+        1,
+        "hooks.before must be a function, or an object of functions by the names of endpoints",
+      ],
       ["onAPIError.errorURL", "oops", "an absolute URL or a path that starts with one slash"],
       ["onAPIError.errorURL", "//evil.test", "an absolute URL or a path"],
       [
@@ -399,7 +403,7 @@ describe("readOptions", () => {
       assert.deepEqual(config.warnings, [
         "These options have no effect here: secondaryStorage, user.additionalFields.teamId.references, " +
           "session.storeSessionInDatabase, advanced.database.generateId, onAPIError.throw, logger.disableColors",
-        "These options have no effect yet: user.fields, socialProviders, databaseHooks, hooks",
+        "These options have no effect yet: user.fields, socialProviders",
         'rateLimit.storage "secondary-storage" means the database here',
       ]);
       assert.deepEqual(config.advanced.defaultCookieAttributes, {
@@ -745,7 +749,11 @@ describe("the docstrings of AuthOptions", () => {
     const target = interfaces.get(name) ?? aliases.get(name);
     if (target !== undefined && ts.isFunctionTypeNode(target)) return;
     const isGroup = name !== "PluginLike" && name !== "StandardSchemaLike";
-    if (target !== undefined && isGroup) yield* options(target, path);
+    if (target !== undefined) {
+      // Not into type arguments, which say what callbacks are given.
+      if (isGroup) yield* options(target, path);
+      return;
+    }
     for (const child of node.getChildren()) yield* options(child, path);
   }
 

@@ -49,8 +49,8 @@ const LAYERS: readonly Layer[] = [
   },
   {
     name: "calls",
-    files: /^(run|api|error-list)\.ts$/,
-    may: ["node:.+", "zod", ...SHARED, "run\\.ts"],
+    files: /^(run|api|error-list|request-hooks)\.ts$/,
+    may: ["node:.+", "zod", "cookie", ...SHARED, "(run|request-hooks)\\.ts"],
   },
   {
     name: "middleware",
@@ -81,7 +81,11 @@ const LAYERS: readonly Layer[] = [
     ],
     mayTypes: ["options\\.ts"],
   },
-  { name: "composition", files: /^[^/]+\.ts$/, may: ["express", "(?!dev/|cli/|mail/).+\\.ts"] },
+  {
+    name: "composition",
+    files: /^[^/]+\.ts$/,
+    may: ["express", "leven", "(?!dev/|cli/|mail/).+\\.ts"],
+  },
 ];
 
 /** Casts are where types are made (style.md rule 12), and in shims of packages with wrong types. */
@@ -94,6 +98,7 @@ const FILES_WITH_CASTS = [
   "middleware/require-session.ts",
   "crypto/password.ts",
   "services/cookies.ts",
+  "services/database-hooks.ts",
 ];
 
 const FILES_BESIDE_ENDPOINTS = ["index.ts", "schemas.ts", "permissions.ts"];

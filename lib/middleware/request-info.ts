@@ -8,6 +8,7 @@ import { parseURL } from "../parse-url.ts";
 /** What endpoints and services may know of an Express request. */
 export function requestInfo(config: Config, req: Request, ip: string): RequestInfo {
   return {
+    isServerCall: false,
     method: req.method,
     headers: req.headers,
     ip,

@@ -1,8 +1,8 @@
 import { parse } from "node:querystring";
 import type { Request, RequestHandler } from "express";
-import type { AuthContext } from "../context.ts";
+import type { AuthContext, RawInput } from "../context.ts";
 import type { AnyEndpoint } from "../endpoint.ts";
-import { createReply, run, type RawInput } from "../run.ts";
+import { createReply, run } from "../run.ts";
 import { requestInfo } from "./request-info.ts";
 import { writeAnswer, writeFailure } from "./write-answer.ts";
 

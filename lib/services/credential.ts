@@ -2,10 +2,10 @@ import type { ClientSession } from "mongoose";
 import type { AuthContext } from "../context.ts";
 import { CREDENTIAL, type Account } from "../models/account.ts";
 import { createId, formatId, referenceForms, type Id } from "../models/id.ts";
+import { changeRow, changeRows, createRow } from "./changes.ts";
 import { isDuplicateKey } from "./database-errors.ts";
 import { anyOf } from "./filter.ts";
 import { revokeSessions } from "./session.ts";
-import { insert } from "./transaction.ts";
 import { deleteVerifications, PASSWORD_RESET, TRUSTED_DEVICE_PREFIX } from "./verification.ts";
 
 /** The password account of a user, of several that which sign-in uses; null without one. */
@@ -43,12 +43,10 @@ export async function putPassword(
   transaction: ClientSession | undefined,
 ): Promise<void> {
   const updatedAt = auth.now();
-  const { matchedCount } = await auth.models.Account.updateMany(
-    { userId: anyOf(referenceForms(userId)), providerId: CREDENTIAL },
-    { password: hash, updatedAt },
-  ).session(transaction ?? null);
-  if (matchedCount > 0) return;
-  await insert(auth.models.Account, credentialAccount(userId, hash, updatedAt), transaction);
+  const own = { userId: anyOf(referenceForms(userId)), providerId: CREDENTIAL };
+  const changes = { password: hash, updatedAt };
+  if ((await changeRows(auth, "Account", own, changes, transaction)) > 0) return;
+  await createRow(auth, "Account", credentialAccount(userId, hash, updatedAt), transaction);
 }
 
 /**
@@ -59,14 +57,12 @@ export async function putPassword(
 export async function addPassword(auth: AuthContext, userId: Id, hash: string): Promise<boolean> {
   const updatedAt = auth.now();
   const own = { userId: anyOf(referenceForms(userId)), providerId: CREDENTIAL };
-  const { matchedCount } = await auth.models.Account.updateOne(
-    { ...own, password: anyOf([null, ""]) },
-    { password: hash, updatedAt },
-  );
-  if (matchedCount > 0) return true;
+  const without = { ...own, password: anyOf([null, ""]) };
+  const filled = await changeRow(auth, "Account", without, { password: hash, updatedAt });
+  if (filled !== null) return true;
   if ((await findCredential(auth, userId)) !== null) return false;
   try {
-    await insert(auth.models.Account, credentialAccount(userId, hash, updatedAt), undefined);
+    await createRow(auth, "Account", credentialAccount(userId, hash, updatedAt), undefined);
     return true;
   } catch (error) {
     if (isDuplicateKey(error)) return false;

@@ -25,7 +25,10 @@ const UNAVAILABLE_NAMES: ReadonlySet<string> = new Set([
   "DisconnectedError",
 ]);
 
-/** Failures of a socket that the driver passes on as they are, when a write meets a closing connection. */
+/**
+ * Failures of a socket that the driver passes on as they are, when a write meets a closing connection. Not all come
+ * from the system: Node itself makes an `EPIPE` for a socket that the other side has ended.
+ */
 const SOCKET_CODES: ReadonlySet<unknown> = new Set([
   "ECONNREFUSED",
   "ECONNRESET",
@@ -33,6 +36,8 @@ const SOCKET_CODES: ReadonlySet<unknown> = new Set([
   "ENETUNREACH",
   "ENOTFOUND",
   "EPIPE",
+  "ERR_STREAM_DESTROYED",
+  "ERR_STREAM_WRITE_AFTER_END",
   "ETIMEDOUT",
 ]);
 
@@ -46,7 +51,7 @@ export function isUnavailable(error: unknown): boolean {
   if (error instanceof DeadlineExceeded || error instanceof DatabaseUnavailable) return true;
   if (!(error instanceof Error)) return false;
   if (UNAVAILABLE_NAMES.has(error.name)) return true;
-  if ("syscall" in error && "code" in error && SOCKET_CODES.has(error.code)) return true;
+  if ("code" in error && SOCKET_CODES.has(error.code)) return true;
   if (error instanceof MongoServerSelectionError || error instanceof MongoNetworkError) return true;
   if (error instanceof MongoServerError) return hasUnavailableCode(error);
   if (error instanceof MongoError) return error.hasErrorLabel("TransientTransactionError");
@@ -61,12 +66,18 @@ function hasUnavailableCode(error: InstanceType<typeof MongoServerError>): boole
   );
 }
 
+/** A `before` of `databaseHooks` returned false: the change does not happen, nor what belongs to it. */
+export class ChangeRefused extends Error {
+  override readonly name = "ChangeRefused";
+}
+
 /** Code of the server for a row that the validator of a collection does not accept. */
 const INVALID_ROW = 121;
 
-/** Whether the database refused a row for what it holds: a unique index, or a validator of the collection. */
+/** Whether a row was refused for what it holds: by a unique index, a validator of the collection, or the app's hook. */
 export function isRefusal(error: unknown): boolean {
-  return isDuplicateKey(error) || (error instanceof MongoServerError && error.code === INVALID_ROW);
+  if (isDuplicateKey(error) || error instanceof ChangeRefused) return true;
+  return error instanceof MongoServerError && error.code === INVALID_ROW;
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Log } from "../context.ts";
 import { PasswordQueueFull } from "../crypto/password.ts";
 import { AuthError, failCore } from "../errors.ts";
-import { isUnavailable } from "./database-errors.ts";
+import { ChangeRefused, isUnavailable } from "./database-errors.ts";
 
 /** Seconds after which a client may try again when the database or the password queue is the cause. */
 const RETRY_AFTER = "2";
@@ -12,6 +12,12 @@ export function asAuthError(error: unknown, log: Log): AuthError {
     if (error.status >= 500) log.error(error.message, error.cause);
     return error;
   }
+  const own = fromApiError(error);
+  if (own !== null) return own;
+  if (error instanceof ChangeRefused) {
+    log.warn("refused by a hook", error);
+    return failCore("FORBIDDEN", { cause: error });
+  }
   if (isUnavailable(error) || error instanceof PasswordQueueFull) {
     log.error("service unavailable", error);
     return failCore("SERVICE_UNAVAILABLE", {
@@ -21,4 +27,26 @@ export function asAuthError(error: unknown, log: Log): AuthError {
   }
   log.error("unexpected failure", error);
   return failCore("INTERNAL_SERVER_ERROR", { cause: error });
+}
+
+/** An `APIError` of Better Auth, as hooks of an existing configuration throw it. */
+function fromApiError(error: unknown): AuthError | null {
+  if (!(error instanceof Error) || error.name !== "APIError") return null;
+  const { statusCode, body } = Object.fromEntries<unknown>(Object.entries(error));
+  if (typeof statusCode !== "number" || statusCode < 400 || statusCode > 599) return null;
+  const given = typeof body === "object" ? body : {};
+  const { code, message }: Readonly<Record<string, unknown>> = { ...given };
+  const text = typeof message === "string" ? message : error.message;
+  return new AuthError(statusCode, typeof code === "string" ? code : codeOf(text), text, {
+    cause: error,
+  });
+}
+
+/** As Better Auth 1.4 makes codes of messages. */
+function codeOf(message: string): string {
+  return message
+    .toUpperCase()
+    .replace(/[^A-Z0-9 ]/g, "")
+    .trim()
+    .replace(/ +/g, "_");
 }

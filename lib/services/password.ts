@@ -7,6 +7,7 @@ import {
   verifyPassword,
 } from "../crypto/password.ts";
 import { failures, type ErrorTable } from "../errors.ts";
+import { changeRow } from "./changes.ts";
 import { CREDENTIAL, type Account } from "../models/account.ts";
 import { withDeadline } from "../models/deadline.ts";
 import { formatId } from "../models/id.ts";
@@ -147,7 +148,7 @@ async function replaceHash(
 ): Promise<void> {
   try {
     const hash = await hashForStorage(auth, password);
-    await auth.models.Account.updateOne({ _id, password: verified }, { password: hash });
+    await changeRow(auth, "Account", { _id, password: verified }, { password: hash });
   } catch (error) {
     auth.log.warn("a password hash could not be renewed", error);
   }

@@ -16,6 +16,7 @@ import type { KnownSession, Session } from "../models/session.ts";
 import type { User } from "../models/user.ts";
 import { sessionHandle } from "../views.ts";
 import { defaultsOf } from "./additional-fields.ts";
+import { changeRow, createRow, deleteRow, deleteRows } from "./changes.ts";
 import {
   clearSessionCopy,
   readSessionCopy,
@@ -27,7 +28,6 @@ import { isRefusal, isUnavailable } from "./database-errors.ts";
 import { after, anyOf, noneOf } from "./filter.ts";
 import { storedForms } from "./session-lookup.ts";
 import { endsWithBrowser, presentedTokens } from "./session-token.ts";
-import { insert } from "./transaction.ts";
 
 /** Seconds that a session lasts in the database when it ends with the browser. */
 const UNREMEMBERED_EXPIRES_IN = 86_400;
@@ -182,9 +182,9 @@ export async function renew(
   const updatedAt = auth.now();
   const expiresAt = secondsAfter(updatedAt, auth.config.session.expiresIn);
   const { _id } = active.session;
-  const { matchedCount } = await auth.models.Session.updateOne({ _id }, { expiresAt, updatedAt });
-  if (matchedCount === 0) return null;
-  const renewed = { ...active, session: { ...active.session, expiresAt, updatedAt } };
+  const session = await changeRow(auth, "Session", { _id }, { expiresAt, updatedAt });
+  if (session === null) return null;
+  const renewed = { ...active, session };
   await setSessionCookies(auth, request, reply, renewed);
   return renewed;
 }
@@ -225,7 +225,7 @@ export async function signIn(
   const active = await createSession(call, user, { persistent });
   const now = await current();
   if (now === null || isBanned(now, call.auth.now())) {
-    await call.auth.models.Session.deleteOne({ _id: active.session._id });
+    await deleteRow(call.auth, "Session", { _id: active.session._id });
     if (now === null) return null;
     throw failCore("BANNED_USER");
   }
@@ -263,10 +263,10 @@ export async function createSession(
   for (const hooks of auth.hooks) {
     Object.assign(session, await hooks.beforeSessionCreate?.(call, user));
   }
-  await insert(auth.models.Session, session, transaction).catch((cause: unknown) => {
+  const stored = await createRow(auth, "Session", session, transaction).catch((cause: unknown) => {
     throw isRefusal(cause) ? new SessionRefused("a session was refused", { cause }) : cause;
   });
-  return { session, user, token, persistent };
+  return { session: stored, user, token, persistent };
 }
 
 /**
@@ -290,6 +290,7 @@ export async function setSessionCookies(
     clearCookie(reply, cookies.dontRemember);
   }
   clearOtherSessionNames(cookies, request, reply);
+  reply.newSession = active;
   reply.headers.set("set-auth-token", signed);
   reply.headers.set("access-control-expose-headers", "set-auth-token");
   await writeSessionCopy(auth, request, reply, active);
@@ -301,6 +302,7 @@ export function clearSessionCookies(auth: AuthContext, request: RequestInfo, rep
   for (const settings of [sessionToken, sessionData, dontRemember]) clearCookie(reply, settings);
   clearSessionCopy(auth, request, reply);
   clearOtherSessionNames(auth.cookies, request, reply);
+  reply.newSession = null;
   reply.headers.delete("set-auth-token");
 }
 
@@ -333,7 +335,7 @@ export async function endPresentedSessions(
   clearSessionCookies(auth, request, reply);
   if (tokens.length === 0) return;
   try {
-    await auth.models.Session.deleteMany({ token: anyOf(tokens.flatMap(storedForms)) });
+    await deleteRows(auth, "Session", { token: anyOf(tokens.flatMap(storedForms)) });
   } catch (error) {
     if (isUnavailable(error)) throw error;
     auth.log.error("a session could not be deleted at sign-out", error);
@@ -346,13 +348,13 @@ export async function endPresentedSessions(
  * @param reference its token, its handle `session_<id>`, or its id
  */
 export async function revokeSession(
-  { models }: AuthContext,
+  auth: AuthContext,
   userId: Id,
   reference: { token: string } | { id: string },
 ): Promise<void> {
   const filter = sessionFilter(reference);
   if (filter === null) return;
-  await models.Session.deleteOne({ ...filter, userId: anyOf(referenceForms(userId)) });
+  await deleteRow(auth, "Session", { ...filter, userId: anyOf(referenceForms(userId)) });
 }
 
 function sessionFilter(reference: { token: string } | { id: string }): QueryFilter<Session> | null {
@@ -372,20 +374,20 @@ function sessionFilter(reference: { token: string } | { id: string }): QueryFilt
  * @param except this session stays
  */
 export async function revokeSessions(
-  { models }: AuthContext,
+  auth: AuthContext,
   userId: Id,
   { except, transaction }: { except?: Id; transaction?: ClientSession | undefined } = {},
 ): Promise<void> {
   const filter = { userId: anyOf(referenceForms(userId)) };
   const others = except === undefined ? filter : { ...filter, _id: noneOf([except]) };
-  await models.Session.deleteMany(others).session(transaction ?? null);
+  await deleteRows(auth, "Session", others, transaction);
 }
 
-async function deleteExpired({ models, log }: AuthContext, ids: readonly Id[]): Promise<void> {
+async function deleteExpired(auth: AuthContext, ids: readonly Id[]): Promise<void> {
   try {
-    await models.Session.deleteMany({ _id: anyOf(ids) });
+    await deleteRows(auth, "Session", { _id: anyOf(ids) });
   } catch (error) {
-    log.warn("an expired session could not be deleted", error);
+    auth.log.warn("an expired session could not be deleted", error);
   }
 }
 

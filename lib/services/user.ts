@@ -4,11 +4,12 @@ import type { Account } from "../models/account.ts";
 import { createId, formatId, referenceForms, type Id } from "../models/id.ts";
 import type { User } from "../models/user.ts";
 import { updatesOf } from "./additional-fields.ts";
+import { changeRow, createRow, deleteRow, deleteRows, prepareRow, storeRow } from "./changes.ts";
 import { credentialAccount } from "./credential.ts";
 import { isDuplicateKey, isUnavailable } from "./database-errors.ts";
 import { anyOf } from "./filter.ts";
 import { createSession } from "./session.ts";
-import { inTransaction, insert } from "./transaction.ts";
+import { inTransaction } from "./transaction.ts";
 
 /** Fields of a user about to be created; what is left out gets its default. */
 export type NewUser = Pick<User, "name" | "email"> & Partial<User>;
@@ -21,41 +22,47 @@ export interface SignUpOptions {
   readonly session: { readonly persistent: boolean } | null;
 }
 
-/** A user who was created, with the session if one was asked for. */
+/** What became of a sign-up. */
 export interface SignedUp {
+  /** Whether the address was taken; then nothing is stored, and `user` is who would have been. */
+  readonly isTaken: boolean;
   readonly user: User;
+  /** The session, if one was asked for. */
   readonly active: ActiveSession | null;
 }
 
 /**
  * Creates a user with a password, and their first session, all or nothing. On a standalone server the account goes
- * first: what is left of a crash is an account of nobody, never a user who cannot sign in.
- *
- * @returns null when the address is taken; the unique index decides
+ * first: what is left of a crash is an account of nobody, never a user who cannot sign in. Whether the address is taken
+ * is decided by the unique index.
  */
 export async function signUpWithPassword(
   call: Call,
   fields: NewUser,
   { passwordHash, session }: SignUpOptions,
-): Promise<SignedUp | null> {
+): Promise<SignedUp> {
   const { auth } = call;
-  const user = await newUser(call, fields);
-  const account = credentialAccount(user._id, passwordHash, user.createdAt);
-  if (await isTakenWithoutIndex(auth, user.email)) return null;
+  const drafted = await newUser(call, fields);
+  const account = credentialAccount(drafted._id, passwordHash, drafted.createdAt);
+  let user = drafted;
+  const taken = () => ({ isTaken: true, user, active: null });
+  if (await isTakenWithoutIndex(auth, user.email)) return taken();
   let active: ActiveSession | null;
   try {
     active = await inTransaction(auth, async (transaction) => {
-      await insert(auth.models.Account, account, transaction);
-      await insert(auth.models.User, user, transaction);
+      user = await prepareRow(auth, "User", drafted, transaction);
+      if (transaction === undefined) await createRow(auth, "Account", account, transaction);
+      await storeRow(auth, "User", user, transaction);
+      if (transaction !== undefined) await createRow(auth, "Account", account, transaction);
       return session === null ? null : createSession(call, user, { ...session, transaction });
     });
   } catch (error) {
     if (!auth.database.transactions && !isUnavailable(error)) await takeBack(call, account);
-    if (isDuplicateKey(error, "email")) return null;
+    if (isDuplicateKey(error, "email")) return taken();
     throw error;
   }
   for (const hooks of auth.hooks) await hooks.afterUserCreate?.(call, user);
-  return { user, active };
+  return { isTaken: false, user, active };
 }
 
 /** A user with the features' additions, not yet stored. */
@@ -92,12 +99,12 @@ export async function updateUser(
  * @returns null when no user is
  */
 export async function updateUserWhere(
-  { models, config, now }: AuthContext,
+  auth: AuthContext,
   expected: Pick<User, "_id"> & QueryFilter<User>,
   changes: Partial<User>,
 ): Promise<User | null> {
-  const $set = { ...updatesOf(config.user.additionalFields), ...changes, updatedAt: now() };
-  return models.User.findOneAndUpdate(expected, { $set }, { returnDocument: "after" }).lean();
+  const made = updatesOf(auth.config.user.additionalFields);
+  return changeRow(auth, "User", expected, { ...made, ...changes, updatedAt: auth.now() });
 }
 
 /**
@@ -107,15 +114,12 @@ export async function updateUserWhere(
  * @returns false when the user was gone already; of parallel calls, one gets true
  */
 export async function deleteUser(auth: AuthContext, userId: Id): Promise<boolean> {
-  const { models } = auth;
-  const references = anyOf(referenceForms(userId));
+  const userReference = anyOf(referenceForms(userId));
   return inTransaction(auth, async (transaction) => {
-    const session = transaction ?? null;
-    await models.Session.deleteMany({ userId: references }).session(session);
-    await models.Verification.deleteMany({ value: formatId(userId) }).session(session);
-    await models.Account.deleteMany({ userId: references }).session(session);
-    const { deletedCount } = await models.User.deleteOne({ _id: userId }).session(session);
-    return deletedCount > 0;
+    await deleteRows(auth, "Session", { userId: userReference }, transaction);
+    await deleteRows(auth, "Verification", { value: formatId(userId) }, transaction);
+    await deleteRows(auth, "Account", { userId: userReference }, transaction);
+    return (await deleteRow(auth, "User", { _id: userId }, { transaction })) !== null;
   });
 }
 
@@ -127,12 +131,13 @@ export async function isTakenWithoutIndex(auth: AuthContext, email: string): Pro
 }
 
 /**
- * Removes what a refused sign-up has stored on a standalone server, the user first. Not for a write of unknown outcome:
+ * Removes what a refused sign-up has stored on a standalone server, the account last. Not for a write of unknown outcome:
  * it may still arrive, and must then find its account.
  */
 async function takeBack({ auth }: Call, account: Account): Promise<void> {
-  const { User, Account } = auth.models;
+  const { User, Account, Session } = auth.models;
   try {
+    await Session.deleteMany({ userId: account.userId });
     await User.deleteOne({ _id: account.userId });
     await Account.deleteOne({ _id: account._id });
   } catch (error) {

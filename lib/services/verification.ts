@@ -5,8 +5,8 @@ import { hashToken, randomToken } from "../crypto/token.ts";
 import { createId, formatId, type Id } from "../models/id.ts";
 import type { Verification } from "../models/verification.ts";
 import type { StoreIdentifier } from "../options.ts";
+import { createRow, deleteRow, deleteRows, putRow } from "./changes.ts";
 import { after, anyOf, noneOf, startingWith } from "./filter.ts";
-import { insert } from "./transaction.ts";
 
 /** What a short-lived proof is for: the front of its identifier, and the form of its secret part. */
 export interface Purpose {
@@ -53,7 +53,7 @@ export async function issueVerification(
   issuing: Issuing,
 ): Promise<string> {
   const { secret, row } = await newVerification(auth, purpose, issuing);
-  await insert(auth.models.Verification, row, undefined);
+  await createRow(auth, "Verification", row, undefined);
   return secret;
 }
 
@@ -70,7 +70,7 @@ export async function issueSoleVerification(
   const { _id, value } = row;
   // Rows of Better Auth, which keeps every one.
   const others = { value, identifier: startingWith(purpose.prefix), _id: noneOf([_id]) };
-  await auth.models.Verification.deleteMany(others);
+  await deleteRows(auth, "Verification", others);
   return secret;
 }
 
@@ -81,17 +81,21 @@ export async function pretendToIssueSole(
   { expiresIn }: Omit<Issuing, "userId">,
 ): Promise<void> {
   const nobody = createId();
-  await putSole(auth, purpose, { userId: nobody, expiresIn });
-  await deleteVerifications(auth, purpose.prefix, nobody);
+  const { row } = await putSole(auth, purpose, { userId: nobody, expiresIn }, { pretended: true });
+  // Without the app's hooks, which would tell of nobody.
+  await auth.models.Verification.deleteMany({ value: row.value });
 }
 
-async function putSole(auth: AuthContext, purpose: Purpose, issuing: Issuing): Promise<Issued> {
+async function putSole(
+  auth: AuthContext,
+  purpose: Purpose,
+  issuing: Issuing,
+  { pretended = false } = {},
+): Promise<Issued> {
   const issued = await newVerification(auth, purpose, issuing);
   const digest = createHash("sha256").update(purpose.prefix + issued.row.value, "utf8");
   const _id = Types.ObjectId.createFromHexString(digest.digest("hex").slice(0, 24));
-  const row = { ...issued.row, _id };
-  // Parallel upserts of one `_id`: the server itself tries the refused ones again.
-  await auth.models.Verification.replaceOne({ _id }, row, { upsert: true });
+  const row = await putRow(auth, "Verification", { ...issued.row, _id }, { pretended });
   return { ...issued, row };
 }
 
@@ -154,13 +158,10 @@ export async function consumeVerification(
   secret: string,
   transaction?: ClientSession,
 ): Promise<Verification | null> {
-  const { models, now } = auth;
   const identifiers = await identifiersOf(auth, purpose, secret);
   if (identifiers === null) return null;
-  const filter = { identifier: anyOf(identifiers), expiresAt: after(now()) };
-  return models.Verification.findOneAndDelete(filter, { sort: { createdAt: -1 } })
-    .session(transaction ?? null)
-    .lean();
+  const filter = { identifier: anyOf(identifiers), expiresAt: after(auth.now()) };
+  return deleteRow(auth, "Verification", filter, { sort: { createdAt: -1 }, transaction });
 }
 
 /**
@@ -180,11 +181,11 @@ async function identifiersOf(
 
 /** Ends the open proofs of a purpose that stand for this user. */
 export async function deleteVerifications(
-  { models }: AuthContext,
+  auth: AuthContext,
   prefix: string,
   userId: Id,
   transaction?: ClientSession,
 ): Promise<void> {
   const filter = { value: formatId(userId), identifier: startingWith(prefix) };
-  await models.Verification.deleteMany(filter).session(transaction ?? null);
+  await deleteRows(auth, "Verification", filter, transaction);
 }

@@ -513,9 +513,9 @@ describe("session.cookieCache", () => {
       t.clock.advance(DAY - 60);
       await reads([]);
       t.clock.advance(61);
-      await reads([...LOOK_UP], "?disableCookieCache=true&disableRefresh=true");
+      await reads(LOOK_UP, "?disableCookieCache=true&disableRefresh=true");
       await reads([], "?disableRefresh=true");
-      const renewed = await reads([...LOOK_UP, "update"]);
+      const renewed = await reads([...LOOK_UP, "findAndModify"]);
       const row = await findRow(t, user.token);
       assert.equal(bodyOf(renewed)?.session["expiresAt"], row?.expiresAt.toISOString());
       assert.deepEqual((await reads([])).body, renewed.body);

@@ -201,6 +201,7 @@ describe("clearOtherSessionNames", () => {
   const cleared = (cookie: string) => {
     const reply = createReply();
     const request: RequestInfo = {
+      isServerCall: false,
       method: "GET",
       headers: { cookie },
       ip: "",
@@ -220,7 +221,14 @@ describe("clearOtherSessionNames", () => {
   it("when a name has the Secure prefix, then browsers are told so, or they would ignore it", () => {
     const reply = createReply();
     const headers = { cookie: `__Secure-${OFFICIAL}=b` };
-    const request = { method: "GET", headers, ip: "", path: "/", baseURL: () => "http://app.test" };
+    const request = {
+      isServerCall: false,
+      method: "GET",
+      headers,
+      ip: "",
+      path: "/",
+      baseURL: () => "http://app.test",
+    };
     clearOtherSessionNames(cookies, request, reply);
     assert.match(cookieHeaders(reply)[0] ?? "", /Max-Age=0.*; Secure(;|$)/);
   });

@@ -50,7 +50,7 @@ const steps = {
     { command: "delete", collection: "verification" },
     { command: "delete", collection: "session" },
     { command: "delete", collection: "verification", skip: 1 },
-    { command: "update", collection: "account" },
+    { command: "findAndModify", collection: "account" },
     { command: "insert", collection: "session" },
   ],
 } as const satisfies Record<string, readonly FailingStep[]>;

@@ -10,6 +10,16 @@ describe("isUnavailable", () => {
   for (const [what, error, expected] of [
     ["a socket that breaks during a write", system("EPIPE"), true],
     ["a connection that is reset", system("ECONNRESET"), true],
+    [
+      "a socket that the other side has ended",
+      Object.assign(new Error("This socket has been ended by the other party"), { code: "EPIPE" }),
+      true,
+    ],
+    [
+      "a socket that is gone",
+      Object.assign(new Error("write after end"), { code: "ERR_STREAM_WRITE_AFTER_END" }),
+      true,
+    ],
     ["a file that is missing", system("ENOENT"), false],
     ["the driver's network error", new mongo.MongoNetworkError("closed"), true],
     ["a deadline", new DeadlineExceeded("4000 ms"), true],

@@ -251,7 +251,7 @@ describe("renewal of a session", () => {
             { token: hashToken(token) },
             { session: transaction },
           );
-          const renewal = t.nextCommand("update");
+          const renewal = t.nextCommand("findAndModify");
           const response = send().then((answer) => answer);
           await renewal;
           await transaction.commitTransaction();

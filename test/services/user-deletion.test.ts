@@ -173,7 +173,8 @@ describe("deleteUser", () => {
 
       for (const collection of Object.keys(whole)) {
         it(`when the deletion from ${collection} fails, then ${standalone ? "the user is still there" : "nothing is deleted"}, and can try again`, async () => {
-          await mongo.failOnce(database, { command: "delete", collection });
+          const command = collection === "user" ? "findAndModify" : "delete";
+          await mongo.failOnce(database, { command, collection });
           const response = await deletion(t, user);
           assertRefusal(response, [503, "SERVICE_UNAVAILABLE"]);
           assert.ok(await mongo.hasFailed());

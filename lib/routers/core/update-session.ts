@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { endpoint } from "../../endpoint.ts";
 import { coreErrors, failures } from "../../errors.ts";
-import type { Session } from "../../models/session.ts";
 import { fieldErrors, readFields, updatesOf } from "../../services/additional-fields.ts";
+import { changeRow } from "../../services/changes.ts";
 import { clearSessionCookies, setSessionCookies } from "../../services/session.ts";
 import { publicSession } from "./schemas.ts";
 
@@ -27,11 +27,12 @@ export const updateSession = endpoint("updateSession", {
     const { additionalFields } = auth.config.session;
     const changes = await readFields(additionalFields, body, "update");
     if (Object.keys(changes).length === 0) throw fail("NO_FIELDS_TO_UPDATE");
-    const session: Session | null = await auth.models.Session.findOneAndUpdate(
+    const session = await changeRow(
+      auth,
+      "Session",
       { _id: active.session._id },
-      { $set: { ...updatesOf(additionalFields), ...changes, updatedAt: auth.now() } },
-      { returnDocument: "after" },
-    ).lean();
+      { ...updatesOf(additionalFields), ...changes, updatedAt: auth.now() },
+    );
     if (session === null) {
       clearSessionCookies(auth, request, reply);
       throw fail("FAILED_TO_GET_SESSION");

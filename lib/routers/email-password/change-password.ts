@@ -3,6 +3,7 @@ import type { ActiveSession, Call } from "../../context.ts";
 import { endpoint } from "../../endpoint.ts";
 import { failures } from "../../errors.ts";
 import type { Account } from "../../models/account.ts";
+import { changeRow } from "../../services/changes.ts";
 import { endOldCredentials, findCredential } from "../../services/credential.ts";
 import { guardOwnPassword } from "../../services/guess-guard.ts";
 import {
@@ -70,17 +71,15 @@ async function replace(
 ): Promise<ActiveSession | null> {
   const { auth, active } = call;
   const { session, user, persistent } = active;
-  const { Session, Account } = auth.models;
   return inTransaction(auth, async (transaction) => {
-    const own = Session.exists({ _id: session._id }).session(transaction ?? null);
+    const own = auth.models.Session.exists({ _id: session._id }).session(transaction ?? null);
     if ((await own) === null) throw fail("FAILED_TO_GET_SESSION");
     // On a standalone server a crash must not leave a new password beside the sessions it was to end.
     await endOldCredentials(auth, user._id, { sessions: revoke, transaction });
-    const { matchedCount } = await Account.updateOne(
-      { _id: account._id, password: stored },
-      { password: hash, updatedAt: auth.now() },
-    ).session(transaction ?? null);
-    if (matchedCount === 0) throw fail("INVALID_PASSWORD");
+    const expected = { _id: account._id, password: stored };
+    const changes = { password: hash, updatedAt: auth.now() };
+    const changed = await changeRow(auth, "Account", expected, changes, transaction);
+    if (changed === null) throw fail("INVALID_PASSWORD");
     return revoke ? createSession(call, user, { persistent, transaction }) : null;
   }).catch((cause: unknown) => {
     throw cause instanceof SessionRefused ? fail("FAILED_TO_GET_SESSION", { cause }) : cause;

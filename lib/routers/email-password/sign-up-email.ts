@@ -14,7 +14,7 @@ import { markKnownDevice } from "../../services/guess-guard.ts";
 import { startVerificationMail } from "../../services/mail.ts";
 import { checkNewPassword, hashForStorage, newPasswordErrors } from "../../services/password.ts";
 import { SessionRefused, setSessionCookies } from "../../services/session.ts";
-import { newUser, signUpWithPassword, type NewUser } from "../../services/user.ts";
+import { signUpWithPassword, type NewUser } from "../../services/user.ts";
 import {
   emailAddress,
   flag,
@@ -71,12 +71,11 @@ export const signUpEmail = endpoint("signUpEmail", {
     // Before anything is stored: a counter that cannot be reached refuses the sign-up, and known addresses count alike.
     const isMailed = mails(auth) && (await mayMail(auth, "verification", email));
     const session = signsIn ? { persistent: rememberMe } : null;
-    const created = await create(call, fields, { passwordHash, session });
-    if (created === null) {
+    const { isTaken, user, active } = await create(call, fields, { passwordHash, session });
+    if (isTaken) {
       if (signsIn) throw fail("USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL");
-      return pretendSuccess(call, fields, isMailed);
+      return pretendSuccess(call, fields, user, isMailed);
     }
-    const { user, active } = created;
     if (isMailed && sendsVerification(auth)) startVerificationMail(call, user, body.callbackURL);
     if (active === null) return { token: null, user: auth.views.user(user), session: null };
     await setSessionCookies(auth, request, reply, active);
@@ -111,7 +110,7 @@ async function create(...args: Parameters<typeof signUpWithPassword>) {
 }
 
 /** The answer that a new user would get, so that nobody learns which addresses are known (ASVS 5.0 §6.3.8). */
-async function pretendSuccess(call: Call, fields: NewUser, isMailed: boolean) {
+async function pretendSuccess(call: Call, fields: NewUser, pretended: User, isMailed: boolean) {
   const { auth, request } = call;
   await refuseTakenFields(call, fields);
   const { onExistingUserSignUp } = auth.config.emailAndPassword;
@@ -122,7 +121,7 @@ async function pretendSuccess(call: Call, fields: NewUser, isMailed: boolean) {
       await onExistingUserSignUp({ user: { ...auth.views.user(known) } }, fetchRequest(request));
     });
   }
-  return { token: null, user: auth.views.user(await newUser(call, fields)), session: null };
+  return { token: null, user: auth.views.user(pretended), session: null };
 }
 
 /** A new user would be refused for them, so a known address must not hide it. */
