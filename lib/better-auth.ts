@@ -95,7 +95,7 @@ export function betterAuth<const O extends AuthOptions = Record<never, never>>(
     config,
     models,
     database,
-    views: createViews(extraFields(config, features)),
+    views: createViews(extraFields(config, features, models)),
     cookies: createCookies(config),
     sessions: createSessionLookup(database, models, now),
     counters:
@@ -179,18 +179,26 @@ function signingKeys({ secrets, legacySecret }: Config): AuthContext["keys"] {
   return { signing: [signingKey(current.value), ...accepted.map(signingKey)] };
 }
 
-function extraFields(config: Config, features: readonly Plugin[]) {
+function extraFields(config: Config, features: readonly Plugin[], models: Models) {
   const exposed = (record: "user" | "session"): ExtraFields => {
+    const { schema } = record === "user" ? models.User : models.Session;
+    const isDate = (stored: string) => schema.paths[stored]?.instance === "Date";
     const fields = new Map<string, ExtraField>();
     for (const { exposes } of features) {
       for (const [name, unset] of Object.entries(exposes?.[record] ?? {})) {
-        fields.set(name, { stored: name, unset });
+        fields.set(name, { stored: name, unset, isDate: isDate(name) });
       }
     }
     for (const [name, field] of Object.entries(config[record].additionalFields)) {
       if (!field.returned) continue;
-      const stored = field.fieldName ?? name;
-      fields.set(name, { stored, unset: null, show: field.transform.output });
+      const { fieldName: stored = name, transform } = field;
+      const show = transform.output;
+      fields.set(name, {
+        stored,
+        unset: null,
+        show,
+        isDate: show === undefined && isDate(stored),
+      });
     }
     return fields;
   };

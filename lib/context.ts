@@ -5,10 +5,10 @@ import type { AuthError } from "./errors.ts";
 import type { Id } from "./models/id.ts";
 import type { Models } from "./models/index.ts";
 import type { Account } from "./models/account.ts";
-import type { Session } from "./models/session.ts";
+import type { KnownSession, Session } from "./models/session.ts";
 import type { User } from "./models/user.ts";
 import type { Config } from "./options.ts";
-import type { PublicSession, PublicUser, Views } from "./views.ts";
+import type { ShownSession, Views } from "./views.ts";
 
 /** Everything that one instance of `betterAuth()` shares between its endpoints; frozen. */
 export interface AuthContext {
@@ -125,14 +125,19 @@ export interface CookieAttributes {
   readonly maxAge?: number;
 }
 
-/** Session and user of a request, as stored. */
+/** Session and user of a request, as stored; `auth.views.active` shows them. */
 export interface ActiveSession {
-  readonly session: Session;
+  readonly session: KnownSession;
   readonly user: User;
   /** The token that the client presented. */
   readonly token: string;
   /** False when the session ends with the browser (`rememberMe: false`). */
   readonly persistent: boolean;
+  /**
+   * What the copy in the cookie holds, when that was read instead of the database. `session` and `user` are made of it:
+   * they lack the app's fields that answers do not show, or show transformed.
+   */
+  readonly shown?: ShownSession;
 }
 
 /** Finds sessions by token; the look-ups of one event-loop turn share one command. */
@@ -233,12 +238,6 @@ export interface Hooks {
   ) => Promise<Challenge | null>;
   /** May throw, or return fields for the new session. */
   readonly beforeSessionCreate?: (call: Call, user: Readonly<User>) => Promise<Partial<Session>>;
-}
-
-/** Session and user, as answers show them. */
-export interface ShownSession {
-  readonly session: PublicSession;
-  readonly user: PublicUser;
 }
 
 /** What the app's hooks learn about a request, and what they may do to its answer. */

@@ -1,5 +1,5 @@
 export { betterAuth, type Auth, type AuthInstance } from "./better-auth.ts";
-export type { HookContext, ShownSession } from "./context.ts";
+export type { HookContext } from "./context.ts";
 export { AuthError } from "./errors.ts";
 export type {
   AuthOnRequest,
@@ -16,4 +16,4 @@ export type { Verification } from "./models/verification.ts";
 export type * from "./options.ts";
 export type { Plugin } from "./plugin.ts";
 export type { IndexFailure, IndexReport } from "./services/indexes.ts";
-export type { PublicSession, PublicUser } from "./views.ts";
+export type { PublicSession, PublicUser, ShownSession } from "./views.ts";

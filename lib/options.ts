@@ -252,11 +252,11 @@ export interface UserOptions extends ModelOptions, Inert<"user"> {
 
 /** The signed copy of the session in a cookie. */
 export interface CookieCacheOptions extends Inert<"session.cookieCache"> {
-  /** Answers GET requests from the cookie; a revoked session lives on for `maxAge`. Default: false. */
+  /** Answers GET and HEAD from the cookie; a session ended elsewhere is still shown for `maxAge`. Default: false. */
   readonly enabled?: boolean | undefined;
   /** Lifetime of the copy in seconds. Default: 300. */
   readonly maxAge?: number | undefined;
-  /** Form of the copy. Default: `"compact"`. */
+  /** Form of the copy: signed (`compact`, `jwt`) or encrypted (`jwe`). Default: `"compact"`. */
   readonly strategy?: "compact" | "jwt" | "jwe" | undefined;
   /** Copies of another version are ignored; a function is given session and user. Default: `"1"`. */
   readonly version?:
@@ -1286,7 +1286,6 @@ function withoutEffectYet(data: ParsedOptions): string[] {
     ...(["account", "verification"] as const)
       .filter((name) => isFilled(data[name].additionalFields))
       .map((name) => `${name}.additionalFields`),
-    ...(data.session.cookieCache.enabled ? ["session.cookieCache"] : []),
     ...(data.session.cache === false ? [] : ["session.cache"]),
     ...(isFilled(data.socialProviders) ? ["socialProviders"] : []),
   ];

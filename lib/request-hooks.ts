@@ -10,13 +10,13 @@ import {
   type RawInput,
   type Reply,
   type RequestInfo,
-  type ShownSession,
 } from "./context.ts";
 import type { AnyEndpoint } from "./endpoint.ts";
 import { AuthError } from "./errors.ts";
 import { cookieHeaders, readCookies, setCookie } from "./services/cookies.ts";
 import { fetchHeaders, fetchRequest } from "./services/fetch-request.ts";
 import type { RequestHook } from "./options.ts";
+import type { ShownSession } from "./views.ts";
 
 /** One call of an endpoint, as `run.ts` makes it. */
 export type Execute = (
@@ -202,11 +202,7 @@ function hookContext({ endpoint, request, input, reply }: HookedCall): HookConte
 
 /** Session and user as answers show them. */
 export function shown(auth: AuthContext, active: ActiveSession | null): ShownSession | null {
-  if (active === null) return null;
-  return {
-    session: auth.views.session(active.session, active.token),
-    user: auth.views.user(active.user),
-  };
+  return active === null ? null : auth.views.active(active);
 }
 
 function responseHeaders(reply: Reply): Headers {

@@ -13,7 +13,7 @@ import type { AnyEndpoint } from "./endpoint.ts";
 import { AuthError, failCore } from "./errors.ts";
 import { runBetweenHooks, shown, wantsRequests } from "./request-hooks.ts";
 import { isBelow } from "./services/path-pattern.ts";
-import { findActive, isFresh } from "./services/session.ts";
+import { findActive, findActiveToRead, isFresh, isReading } from "./services/session.ts";
 import { serialiseRedirectURL } from "./services/redirect-url.ts";
 import { checkReturnAddresses } from "./services/return-address.ts";
 
@@ -74,8 +74,7 @@ function readAddresses(
   request: RequestInfo,
   input: RawInput,
 ): Promise<Pick<RawInput, "body" | "query">> | Pick<RawInput, "body" | "query"> {
-  const isRead = request.method === "GET" || request.method === "HEAD";
-  if (isRead && !endpoint.redirects) return input;
+  if (isReading(request) && !endpoint.redirects) return input;
   const { disableOriginCheck: disabled } = auth.config.advanced;
   const isDisabled = typeof disabled === "boolean" ? disabled : isBelow(endpoint.paths, disabled);
   const check = isDisabled
@@ -91,7 +90,9 @@ async function authorize(
   reply: Reply,
 ): Promise<ActiveSession | null | undefined> {
   if (endpoint.access === "public") return undefined;
-  const active = await findActive(auth, request, reply);
+  const mayBeCopied = endpoint.access === "session" && isReading(request);
+  const find = mayBeCopied ? findActiveToRead : findActive;
+  const active = await find(auth, request, reply);
   if (active === null) {
     if (endpoint.access === "optional") return null;
     throw failCore("UNAUTHORIZED");

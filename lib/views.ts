@@ -1,5 +1,5 @@
 import { formatId } from "./models/id.ts";
-import type { Session } from "./models/session.ts";
+import type { KnownSession } from "./models/session.ts";
 import type { User } from "./models/user.ts";
 
 declare const publicRecord: unique symbol;
@@ -43,6 +43,12 @@ export interface PublicSession {
   readonly userAgent: string;
 }
 
+/** A session with its user, as answers show them. */
+export interface ShownSession {
+  readonly session: PublicSession;
+  readonly user: PublicUser;
+}
+
 /** A field beyond the protocol's core. */
 export interface ExtraField {
   /** Name in the database. */
@@ -51,15 +57,29 @@ export interface ExtraField {
   readonly unset: unknown;
   /** Makes the shown value of the stored one. */
   readonly show?: ((value: unknown) => unknown) | undefined;
+  /** Whether it is shown as a Date (which JSON turns into text). */
+  readonly isDate: boolean;
 }
 
 /** Fields by the name that answers give them. */
 export type ExtraFields = ReadonlyMap<string, ExtraField>;
 
+/** A session and its user as stored, or what was shown of them. */
+interface Showable {
+  readonly session: Readonly<KnownSession>;
+  readonly user: Readonly<User>;
+  readonly token: string;
+  readonly shown?: ShownSession | undefined;
+}
+
 /** Documents to public records: nothing leaves that is not named here, by a feature, or by the app. */
 export interface Views {
   user(user: Readonly<User>): PublicUser;
-  session(session: Readonly<Session>, token: string): PublicSession;
+  session(session: Readonly<KnownSession>, token: string): PublicSession;
+  /** The session of a request with its user. */
+  active(active: Showable): ShownSession;
+  /** Reads back what `active` showed and JSON carried; null when it is anything else. */
+  restore(json: unknown): ShownSession | null;
   /** Names of the fields that features and the app add, for OpenAPI and the docs. */
   readonly extra: { readonly user: ExtraFields; readonly session: ExtraFields };
 }
@@ -68,35 +88,48 @@ export interface Views {
  * Makes the views of an instance.
  */
 export function createViews(extra: Views["extra"]): Views {
-  return {
+  const views: Views = {
     extra,
-    user(user) {
-      // Rows of other programs may lack it.
-      const emailVerified: unknown = user.emailVerified;
-      const view = {
-        id: formatId(user._id),
-        name: user.name,
-        email: user.email,
-        emailVerified: emailVerified === true,
-        image: user.image ?? null,
-        createdAt: user.createdAt,
-        updatedAt: user.updatedAt,
-      };
-      return addExtra(view, user, extra.user) as PublicUser;
+    user: (user) => addExtra(coreOfUser(user), user, extra.user) as PublicUser,
+    session: (session, token) =>
+      addExtra(coreOfSession(session, token), session, extra.session) as PublicSession,
+    active: ({ session, user, token, shown }) =>
+      shown ?? { session: views.session(session, token), user: views.user(user) },
+    restore(json) {
+      if (!isRecord(json)) return null;
+      const session = restoreRecord(json["session"], SESSION_READERS, extra.session);
+      const user = restoreRecord(json["user"], USER_READERS, extra.user);
+      if (session === null || user === null) return null;
+      return { session: session as PublicSession, user: user as PublicUser };
     },
-    session(session, token) {
-      const view = {
-        id: formatId(session._id),
-        expiresAt: session.expiresAt,
-        token,
-        createdAt: session.createdAt,
-        updatedAt: session.updatedAt,
-        ipAddress: session.ipAddress ?? "",
-        userAgent: session.userAgent ?? "",
-        userId: formatId(session.userId),
-      };
-      return addExtra(view, session, extra.session) as PublicSession;
-    },
+  };
+  return views;
+}
+
+function coreOfUser(user: Readonly<User>): object {
+  // Rows of other programs may lack it.
+  const emailVerified: unknown = user.emailVerified;
+  return {
+    id: formatId(user._id),
+    name: user.name,
+    email: user.email,
+    emailVerified: emailVerified === true,
+    image: user.image ?? null,
+    createdAt: user.createdAt,
+    updatedAt: user.updatedAt,
+  };
+}
+
+function coreOfSession(session: Readonly<KnownSession>, token: string): object {
+  return {
+    id: formatId(session._id),
+    expiresAt: session.expiresAt,
+    token,
+    createdAt: session.createdAt,
+    updatedAt: session.updatedAt,
+    ipAddress: session.ipAddress ?? "",
+    userAgent: session.userAgent ?? "",
+    userId: formatId(session.userId),
   };
 }
 
@@ -111,7 +144,61 @@ function addExtra(view: object, row: object, extra: ExtraFields): unknown {
   return target;
 }
 
+/** Reads a value out of JSON; undefined when it is of another type. */
+type Reader = (value: unknown) => unknown;
+
+const readText: Reader = (value) => (typeof value === "string" ? value : undefined);
+const readDate: Reader = (value) => {
+  const date = new Date(typeof value === "string" ? value : NaN);
+  return Number.isNaN(date.getTime()) ? undefined : date;
+};
+const readDateOrNull: Reader = (value) => (value === null ? null : readDate(value));
+/** Better Auth leaves unset fields out. */
+const readTextOr = (unset: string | null): Reader => {
+  return (value) => (value === undefined || value === null ? unset : readText(value));
+};
+
+const USER_READERS: Readonly<Record<string, Reader>> = {
+  id: readText,
+  name: readText,
+  email: readText,
+  emailVerified: (value) => value === true,
+  image: readTextOr(null),
+  createdAt: readDate,
+  updatedAt: readDate,
+};
+
+const SESSION_READERS: Readonly<Record<string, Reader>> = {
+  id: readText,
+  expiresAt: readDate,
+  token: readText,
+  createdAt: readDate,
+  updatedAt: readDate,
+  ipAddress: readTextOr(""),
+  userAgent: readTextOr(""),
+  userId: readText,
+};
+
+function restoreRecord(
+  json: unknown,
+  core: Readonly<Record<string, Reader>>,
+  extra: ExtraFields,
+): unknown {
+  if (!isRecord(json)) return null;
+  const view: Record<string, unknown> = {};
+  for (const [name, read] of Object.entries(core)) view[name] = read(json[name]);
+  for (const [name, { isDate }] of extra) {
+    if (Object.hasOwn(json, name)) view[name] = isDate ? readDateOrNull(json[name]) : json[name];
+  }
+  if (Object.values(view).includes(undefined)) return null;
+  return addExtra(view, {}, new Map([...extra].filter(([name]) => !Object.hasOwn(view, name))));
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
+}
+
 /** The handle under which a list names a session whose token it does not have. */
-export function sessionHandle(session: Readonly<Session>): string {
+export function sessionHandle(session: Readonly<KnownSession>): string {
   return `session_${formatId(session._id)}`;
 }

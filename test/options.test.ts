@@ -214,7 +214,11 @@ describe("readOptions", () => {
         [],
         "databaseHooks.user.create.before must be a function",
       ],
-      ["hooks.before", 1, "hooks.before must be a function, or an object of functions by the names of endpoints"],
+      [
+        "hooks.before",
+        1,
+        "hooks.before must be a function, or an object of functions by the names of endpoints",
+      ],
       ["onAPIError.errorURL", "oops", "an absolute URL or a path that starts with one slash"],
       ["onAPIError.errorURL", "//evil.test", "an absolute URL or a path"],
       [
@@ -419,7 +423,7 @@ describe("readOptions", () => {
       assert.deepEqual(config.warnings, [
         "These options have no effect here: secondaryStorage, user.additionalFields.teamId.references, " +
           "session.storeSessionInDatabase, advanced.database.generateId, onAPIError.throw, logger.disableColors",
-        "These options have no effect yet: user.fields, session.cookieCache, socialProviders",
+        "These options have no effect yet: user.fields, socialProviders",
         'rateLimit.storage "secondary-storage" means the database here',
       ]);
       assert.deepEqual(config.advanced.defaultCookieAttributes, {

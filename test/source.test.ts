@@ -21,7 +21,7 @@ const LAYERS: readonly Layer[] = [
   {
     name: "cryptography",
     files: /^crypto\//,
-    may: ["node:.+", "crypto/.+", "scrypt-kdf", "jsonwebtoken", "speakeasy", "@noble/.+"],
+    may: ["node:.+", "crypto/.+", "scrypt-kdf", "jsonwebtoken", "jose", "speakeasy", "@noble/.+"],
   },
   { name: "errors", files: /^(errors|parse-url)\.ts$/, may: [] },
   { name: "models", files: /^models\//, may: ["mongoose", "models/.+"] },
@@ -81,7 +81,11 @@ const LAYERS: readonly Layer[] = [
     ],
     mayTypes: ["options\\.ts"],
   },
-  { name: "composition", files: /^[^/]+\.ts$/, may: ["express", "leven", "(?!dev/|cli/|mail/).+\\.ts"] },
+  {
+    name: "composition",
+    files: /^[^/]+\.ts$/,
+    may: ["express", "leven", "(?!dev/|cli/|mail/).+\\.ts"],
+  },
 ];
 
 /** Casts are where types are made (style.md rule 12), and in shims of packages with wrong types. */

@@ -2,6 +2,8 @@ import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from "no
 
 /** HMAC-SHA-256 in standard base64: 43 characters and one `=`. */
 const SIGNATURE = /^[A-Za-z0-9+/]{43}=$/;
+/** The same in base64url without padding. */
+const HMAC_BASE64URL = /^[A-Za-z0-9_-]{43}$/;
 
 /**
  * Makes the key of a secret, once per secret: a key object spares every HMAC the copy of the bytes.
@@ -44,6 +46,22 @@ export function unsign(signed: string, keys: readonly (KeyObject | Buffer)[]): s
 /** HMAC-SHA-256 of a text in base64url without padding, 43 characters: MACs, stored codes, cookie cache. */
 export function hmacBase64url(value: string, key: KeyObject | Buffer): string {
   return createHmac("sha256", key).update(value, "utf8").digest("base64url");
+}
+
+/**
+ * Checks an HMAC of `hmacBase64url`.
+ *
+ * @param keys the current key first, then those that are still accepted
+ */
+export function isHmacBase64url(
+  given: string,
+  value: string,
+  keys: readonly (KeyObject | Buffer)[],
+): boolean {
+  if (!HMAC_BASE64URL.test(given)) return false;
+  const isMadeBy = (key: KeyObject | Buffer) =>
+    timingSafeEqual(Buffer.from(given, "ascii"), Buffer.from(hmacBase64url(value, key), "ascii"));
+  return keys.some(isMadeBy);
 }
 
 function signatureOf(value: string, key: KeyObject | Buffer): string {

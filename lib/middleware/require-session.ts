@@ -1,12 +1,12 @@
 import type { IncomingMessage } from "node:http";
 import type { NextFunction, Request, Response } from "express";
-import type { ActiveSession, AuthContext } from "../context.ts";
-import { failCore } from "../errors.ts";
+import type { ActiveSession, AuthContext, Reply } from "../context.ts";
+import { AuthError, failCore } from "../errors.ts";
 import { withDeadline } from "../models/deadline.ts";
 import { createReply } from "../run.ts";
 import { asAuthError } from "../services/failure.ts";
 import { withQuery } from "../services/redirect-url.ts";
-import { findActive, isFresh } from "../services/session.ts";
+import { findActive, findActiveToRead, isFresh, isReading } from "../services/session.ts";
 import type { PublicSession, PublicUser } from "../views.ts";
 import { requestInfo } from "./request-info.ts";
 import { writeFailure, writeRedirect, writeReply } from "./write-answer.ts";
@@ -58,7 +58,7 @@ declare module "express-serve-static-core" {
   }
 }
 
-/** Throws when a session does not suffice. */
+/** Throws when a session, read from the database, does not suffice. */
 export type Check = (auth: AuthContext, active: ActiveSession) => void;
 
 /** Sessions found by the guards of one instance, so that a chain of them looks only once. */
@@ -66,14 +66,15 @@ export type FoundSessions = WeakMap<IncomingMessage, ActiveSession>;
 
 /**
  * Makes a guard: 401 `UNAUTHORIZED` without a live session, 403 `BANNED_USER`, 403 `SESSION_NOT_FRESH`, 503 while the
- * database cannot be reached. It renews the session as `/get-session` does, and reads the database once per request.
+ * database cannot be reached. It renews the session as `/get-session` does, and reads the database once per request; with
+ * `session.cookieCache` GET and HEAD are let through by the copy in the cookie, unless more is asked for.
  *
  * @param check what more is asked for (`requireAdmin`)
  */
 export function createGuard(
   auth: AuthContext,
   found: FoundSessions,
-  check: Check = () => undefined,
+  check?: Check,
 ): SessionGuard<PublicUser> {
   const plain = protect(auth, found, check, {});
   return function guard(...args: [GuardOptions?] | Parameters<Guard<PublicUser>>) {
@@ -104,7 +105,7 @@ function checkOptions(options: GuardOptions = {}): GuardOptions {
 function protect(
   auth: AuthContext,
   found: FoundSessions,
-  check: Check,
+  check: Check | undefined,
   options: GuardOptions,
 ): Guard<PublicUser> {
   return function requireSession(incoming, res, next) {
@@ -125,32 +126,46 @@ function protect(
 async function admit(
   auth: AuthContext,
   found: FoundSessions,
-  check: Check,
+  check: Check | undefined,
   { fresh = false }: GuardOptions,
   req: Request,
   res: Response,
 ): Promise<void> {
-  const active = found.get(req) ?? (await authenticate(auth, req, res));
+  const mayBeCopied = !fresh && check === undefined && isReading(req);
+  const known = found.get(req);
+  const suffices = known !== undefined && (mayBeCopied || known.shown === undefined);
+  const active = suffices ? known : await authenticate(auth, req, res, mayBeCopied);
   if (fresh && !isFresh(auth, active.session)) throw failCore("SESSION_NOT_FRESH");
-  check(auth, active);
+  check?.(auth, active);
   found.set(req, active);
-  const { session, user, token } = active;
-  req.auth = { session: auth.views.session(session, token), user: auth.views.user(user) };
+  req.auth = auth.views.active(active);
 }
 
 async function authenticate(
   auth: AuthContext,
   req: Request,
   res: Response,
+  mayBeCopied: boolean,
 ): Promise<ActiveSession> {
   if (!auth.database.isReady) await withDeadline(auth.database.ready());
   const reply = createReply();
-  const active = await findActive(auth, requestInfo(auth.config, req, ""), reply);
+  const request = requestInfo(auth.config, req, "");
+  const find = mayBeCopied
+    ? findActiveToRead(auth, request, reply)
+    : findActive(auth, request, reply, { copies: true });
+  const active = await find.catch((error: unknown) => {
+    if (error instanceof AuthError && error.status < 500) writeSession(res, reply);
+    throw error;
+  });
+  writeSession(res, reply);
   if (active === null) throw failCore("UNAUTHORIZED");
-  // The app may let caches keep its answer, but not with a session in it.
+  return active;
+}
+
+/** The app may let caches keep its answer, but not with a session in it. */
+function writeSession(res: Response, reply: Reply): void {
   if (reply.cookies.size > 0) res.setHeader("Cache-Control", "no-store");
   writeReply(res, reply);
-  return active;
 }
 
 /** A browser that asked for a page goes to the sign-in page; everyone else gets JSON. */
@@ -177,6 +192,5 @@ async function refuse(
 }
 
 function wantsPage(req: Request): boolean {
-  const isRead = req.method === "GET" || req.method === "HEAD";
-  return isRead && req.accepts(["json", "html"]) === "html";
+  return isReading(req) && req.accepts(["json", "html"]) === "html";
 }

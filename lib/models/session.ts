@@ -24,6 +24,9 @@ export interface Session {
   impersonatedBy?: string | null;
 }
 
+/** What is known of a session without its row: all but the stored form of the token. */
+export type KnownSession = Omit<Session, "token">;
+
 /** Fields and indexes of sessions. */
 export const sessionSchema = new Schema<Session>({
   _id: { type: Schema.Types.Mixed, required: true },

@@ -89,6 +89,12 @@ export function setCookie(
   reply.cookies.set(name, { value, attributes: { ...attributes, ...life } });
 }
 
+/** Bytes of a `Set-Cookie` line besides the value. */
+export function headerLength({ name, attributes }: CookieSettings, maxAge?: number): number {
+  const life = maxAge === undefined ? {} : { maxAge };
+  return Buffer.byteLength(stringifySetCookie({ name, value: "", ...attributes, ...life }));
+}
+
 /** Expires a cookie: empty value, `Max-Age=0`, same attributes. */
 export function clearCookie(reply: Reply, settings: CookieSettings): void {
   setCookie(reply, settings, "", 0);

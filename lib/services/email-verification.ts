@@ -1,6 +1,7 @@
 import type { ActiveSession, AuthContext, Call } from "../context.ts";
 import { failCore, failures, type ErrorTable } from "../errors.ts";
 import type { User } from "../models/user.ts";
+import { clearSessionCopy } from "./cookie-cache.ts";
 import { isDuplicateKey } from "./database-errors.ts";
 import { fetchRequest } from "./fetch-request.ts";
 import { notTrue } from "./filter.ts";
@@ -28,7 +29,7 @@ type VerifyCall = Call<ActiveSession | null>;
  * @returns the user as stored afterwards
  */
 export async function verifyAddress(call: VerifyCall, user: User): Promise<User> {
-  const { auth, request } = call;
+  const { auth, request, reply } = call;
   if (user.emailVerified) return user;
   refuseBanned(auth, user);
   const { beforeEmailVerification, afterEmailVerification, autoSignInAfterVerification } =
@@ -41,6 +42,7 @@ export async function verifyAddress(call: VerifyCall, user: User): Promise<User>
     { emailVerified: true },
   );
   if (verified === null) return { ...user, emailVerified: true };
+  clearSessionCopy(auth, request, reply);
   if (afterEmailVerification !== undefined) {
     runInBackground(auth, "emailVerification.afterEmailVerification", async () => {
       await afterEmailVerification({ ...auth.views.user(verified) }, fetchRequest(request));
@@ -103,12 +105,13 @@ function refuseBanned({ now }: AuthContext, user: User): void {
 async function signInByMail(call: VerifyCall, user: User): Promise<void> {
   const { auth, active, request, reply } = call;
   if (active !== null && String(active.user._id) === String(user._id)) {
-    setSessionCookies(auth, request, reply, active);
+    await setSessionCookies(auth, request, reply, { ...active, user });
     return;
   }
   if (user.twoFactorEnabled === true) return;
   try {
-    setSessionCookies(auth, request, reply, await createSession(call, user, { persistent: true }));
+    const made = await createSession(call, user, { persistent: true });
+    await setSessionCookies(auth, request, reply, made);
   } catch (error) {
     if (!(error instanceof SessionRefused)) throw error;
     auth.log.error("a verification link could not sign its user in", error);

@@ -15,16 +15,18 @@ export function presentedTokens(
   request: RequestInfo,
   cookies: ReadonlyMap<string, string>,
 ): string[] {
-  const tokens: string[] = [];
-  const add = (token: string | null) => {
-    if (token !== null && TOKEN.test(token) && !tokens.includes(token)) tokens.push(token);
-  };
-  add(bearerToken(auth, request.headers.authorization));
-  for (const name of auth.cookies.sessionNames) {
+  const bearer = bearerToken(auth, request.headers.authorization);
+  const tokens = bearer !== null && TOKEN.test(bearer) ? [bearer] : [];
+  return [...new Set([...tokens, ...cookieTokens(auth, cookies)])];
+}
+
+/** The session tokens in the cookies of a request, best first. */
+export function cookieTokens(auth: AuthContext, cookies: ReadonlyMap<string, string>): string[] {
+  return auth.cookies.sessionNames.flatMap((name) => {
     const value = cookies.get(name);
-    if (value !== undefined) add(cookieToken(auth, name, value));
-  }
-  return tokens;
+    const token = value === undefined ? null : cookieToken(auth, name, value);
+    return token !== null && TOKEN.test(token) ? [token] : [];
+  });
 }
 
 /** A signed value, or the bare token under our own name. A bad signature is no session. */

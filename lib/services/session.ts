@@ -12,11 +12,17 @@ import { sign } from "../crypto/signature.ts";
 import { hashToken, randomToken } from "../crypto/token.ts";
 import { failCore } from "../errors.ts";
 import { createId, parseId, referenceForms, type Id } from "../models/id.ts";
-import type { Session } from "../models/session.ts";
+import type { KnownSession, Session } from "../models/session.ts";
 import type { User } from "../models/user.ts";
 import { sessionHandle } from "../views.ts";
 import { defaultsOf } from "./additional-fields.ts";
 import { changeRow, createRow, deleteRow, deleteRows } from "./changes.ts";
+import {
+  clearSessionCopy,
+  readSessionCopy,
+  renewSessionCopy,
+  writeSessionCopy,
+} from "./cookie-cache.ts";
 import { clearCookie, clearOtherSessionNames, readCookies, setCookie } from "./cookies.ts";
 import { isRefusal, isUnavailable } from "./database-errors.ts";
 import { after, anyOf, noneOf } from "./filter.ts";
@@ -29,8 +35,6 @@ const UNREMEMBERED_EXPIRES_IN = 86_400;
 const TOKEN_LENGTH = 32;
 /** `User-Agent` is kept up to this length. */
 const USER_AGENT_LENGTH = 512;
-/** Parts into which the `session_data` cookie is split at most. */
-const MAX_CHUNKS = 10;
 /** Rows that `/list-sessions` answers with at most. */
 const LIST_LIMIT = 100;
 
@@ -65,8 +69,9 @@ export async function lookUpSession(
 }
 
 /**
- * Finds the session of a request and renews it when it is due.
+ * Finds the session of a request in the database, and renews it when it is due.
  *
+ * @param copies whether its copy in the cookie is written anew, where `session.cookieCache` is on
  * @returns null without a live session
  * @throws AuthError BANNED_USER (403), when the user is banned
  */
@@ -74,17 +79,57 @@ export async function findActive(
   auth: AuthContext,
   request: RequestInfo,
   reply: Reply,
+  { copies = false } = {},
 ): Promise<ActiveSession | null> {
   const deferred = defersWrites(auth, request);
   const { active, banned } = await lookUpSession(auth, request, { keepExpired: deferred });
+  if (active === null) clearSessionCopy(auth, request, reply);
   if (banned) throw failCore("BANNED_USER");
-  if (active === null || deferred || !isRenewalDue(auth, active)) return active;
-  return renew(auth, active, request, reply);
+  if (active !== null && !deferred && isRenewalDue(auth, active)) {
+    return renew(auth, active, request, reply);
+  }
+  if (active !== null && copies) await renewSessionCopy(auth, request, reply, active);
+  return active;
+}
+
+/** As `findActive`, for what only reads: the copy in the cookie spares the database, where it may. */
+export async function findActiveToRead(
+  auth: AuthContext,
+  request: RequestInfo,
+  reply: Reply,
+): Promise<ActiveSession | null> {
+  const copied = await findCopied(auth, request, reply);
+  return copied ?? findActive(auth, request, reply, { copies: true });
+}
+
+/**
+ * The session as its copy in the cookie has it.
+ *
+ * @param renews whether a session whose renewal is due is left to the database
+ * @returns null when the database has to be asked, always so for methods that change things
+ */
+export async function findCopied(
+  auth: AuthContext,
+  request: RequestInfo,
+  reply: Reply,
+  { renews = true } = {},
+): Promise<ActiveSession | null> {
+  if (!isReading(request)) return null;
+  const copy = await readSessionCopy(auth, request, reply);
+  if (copy === null || isBanned(copy.user, auth.now())) return null;
+  const persistent = isPersistent(auth, readCookies(request.headers), copy.session);
+  const active = { ...copy, persistent };
+  return renews && isRenewalDue(auth, active) ? null : active;
+}
+
+/** Whether a request asks and changes nothing. */
+export function isReading({ method }: Pick<RequestInfo, "method">): boolean {
+  return method === "GET" || method === "HEAD";
 }
 
 /** With `session.deferSessionRefresh`, reading requests neither renew nor delete sessions. */
-export function defersWrites({ config }: AuthContext, { method }: RequestInfo): boolean {
-  return config.session.deferSessionRefresh && (method === "GET" || method === "HEAD");
+export function defersWrites({ config }: AuthContext, request: RequestInfo): boolean {
+  return config.session.deferSessionRefresh && isReading(request);
 }
 
 /** Whether a ban stands at this instant; any true value counts, as a row edited by hand may have it. */
@@ -95,7 +140,7 @@ export function isBanned(user: Readonly<User>, now: Date): boolean {
 }
 
 /** Whether a session is younger than `session.freshAge`; that of 0 makes every session fresh. */
-export function isFresh({ config, now }: AuthContext, session: Readonly<Session>): boolean {
+export function isFresh({ config, now }: AuthContext, session: Readonly<KnownSession>): boolean {
   const { freshAge } = config.session;
   return freshAge === 0 || now().getTime() - session.createdAt.getTime() < freshAge * 1000;
 }
@@ -104,7 +149,7 @@ export function isFresh({ config, now }: AuthContext, session: Readonly<Session>
 function isPersistent(
   auth: AuthContext,
   cookies: ReadonlyMap<string, string>,
-  session: Readonly<Session>,
+  session: Readonly<KnownSession>,
 ): boolean {
   const { expiresAt, createdAt, updatedAt } = session;
   const length = (expiresAt.getTime() - createdAt.getTime()) / 1000;
@@ -140,7 +185,7 @@ export async function renew(
   const session = await changeRow(auth, "Session", { _id }, { expiresAt, updatedAt });
   if (session === null) return null;
   const renewed = { ...active, session };
-  setSessionCookies(auth, request, reply, renewed);
+  await setSessionCookies(auth, request, reply, renewed);
   return renewed;
 }
 
@@ -184,7 +229,7 @@ export async function signIn(
     if (now === null) return null;
     throw failCore("BANNED_USER");
   }
-  setSessionCookies(call.auth, call.request, call.reply, active);
+  await setSessionCookies(call.auth, call.request, call.reply, active);
   return active;
 }
 
@@ -224,13 +269,17 @@ export async function createSession(
   return { session: stored, user, token, persistent };
 }
 
-/** "Sets session" of the protocol: the cookies, and the headers for Bearer clients. */
-export function setSessionCookies(
+/**
+ * "Sets session" of the protocol: the cookies, and the headers for Bearer clients.
+ *
+ * @param active as it is stored now: the copy in the cookie is made of it
+ */
+export async function setSessionCookies(
   auth: AuthContext,
   request: RequestInfo,
   reply: Reply,
   active: ActiveSession,
-): void {
+): Promise<void> {
   const { cookies, config, keys } = auth;
   const { token, persistent } = active;
   const [key] = keys.signing;
@@ -244,17 +293,14 @@ export function setSessionCookies(
   reply.newSession = active;
   reply.headers.set("set-auth-token", signed);
   reply.headers.set("access-control-expose-headers", "set-auth-token");
+  await writeSessionCopy(auth, request, reply, active);
 }
 
 /** "Clears session" of the protocol. */
 export function clearSessionCookies(auth: AuthContext, request: RequestInfo, reply: Reply): void {
   const { sessionToken, sessionData, dontRemember } = auth.cookies;
   for (const settings of [sessionToken, sessionData, dontRemember]) clearCookie(reply, settings);
-  const sent = readCookies(request.headers);
-  // By number, as they were set: a name that the client made up is none of ours.
-  for (let chunk = 0; sent.has(`${sessionData.name}.${chunk}`) && chunk < MAX_CHUNKS; chunk += 1) {
-    clearCookie(reply, { ...sessionData, name: `${sessionData.name}.${chunk}` });
-  }
+  clearSessionCopy(auth, request, reply);
   clearOtherSessionNames(auth.cookies, request, reply);
   reply.newSession = null;
   reply.headers.delete("set-auth-token");
@@ -264,7 +310,7 @@ export function clearSessionCookies(auth: AuthContext, request: RequestInfo, rep
 export async function listSessions(
   { models, now }: AuthContext,
   { session, user }: ActiveSession,
-): Promise<Session[]> {
+): Promise<KnownSession[]> {
   const userId = anyOf(referenceForms(user._id));
   const newest = await models.Session.find({ userId, expiresAt: after(now()) })
     .sort({ createdAt: -1 })
@@ -346,7 +392,7 @@ async function deleteExpired(auth: AuthContext, ids: readonly Id[]): Promise<voi
 }
 
 /** A session in a list: the real token for the caller's own, a handle for the others. */
-export function tokenForList(active: ActiveSession, session: Readonly<Session>): string {
+export function tokenForList(active: ActiveSession, session: Readonly<KnownSession>): string {
   const own = String(session._id) === String(active.session._id);
   return own ? active.token : sessionHandle(session);
 }

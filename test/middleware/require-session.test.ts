@@ -336,7 +336,7 @@ describe("requireSession", () => {
     it("when guards are chained, then it is renewed once", async () => {
       const own = await due();
       const commands = await t.commandsOf(() => get("/chain", { cookie: own.cookie }));
-      assert.deepEqual(commands, ["aggregate", "update"]);
+      assert.deepEqual(commands, ["aggregate", "findAndModify"]);
     });
 
     it("when fifty requests use it at once, then all pass", async () => {

@@ -110,7 +110,7 @@ async function updateNow(
     throw error;
   });
   if (changed === null) return;
-  setSessionCookies(auth, request, reply, active);
+  await setSessionCookies(auth, request, reply, { ...active, user: changed });
   if (isMailed) startVerificationMail(call, changed, callbackURL);
 }
 

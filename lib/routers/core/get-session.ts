@@ -1,10 +1,13 @@
 import { z } from "zod";
+import type { ActiveSession, AuthContext } from "../../context.ts";
 import { endpoint } from "../../endpoint.ts";
 import { AuthError, failures } from "../../errors.ts";
+import { clearSessionCopy, renewSessionCopy } from "../../services/cookie-cache.ts";
 import { isUnavailable } from "../../services/database-errors.ts";
 import {
   clearSessionCookies,
   defersWrites,
+  findCopied,
   isRenewalDue,
   lookUpSession,
   renew,
@@ -37,27 +40,32 @@ export const getSession = endpoint("getSession", {
   async handler({ auth, request, reply, query }) {
     reply.headers.set("pragma", "no-cache");
     const deferred = defersWrites(auth, request);
+    const renews = query.disableRefresh !== true;
+    if (query.disableCookieCache !== true) {
+      const copied = await findCopied(auth, request, reply, { renews });
+      if (copied !== null) return answer(auth, copied, deferred ? false : undefined);
+    }
     const found = await lookUpSession(auth, request, { keepExpired: deferred }).catch(refused);
     if (found.active === null) {
-      if (found.presented && !found.banned) clearSessionCookies(auth, request, reply);
+      const isOver = found.presented && !found.banned;
+      (isOver ? clearSessionCookies : clearSessionCopy)(auth, request, reply);
       return null;
     }
-    const due = query.disableRefresh !== true && isRenewalDue(auth, found.active);
-    const active =
-      due && !deferred
-        ? await renew(auth, found.active, request, reply).catch(refused)
-        : found.active;
-    if (active === null) {
-      clearSessionCookies(auth, request, reply);
-      throw fail("FAILED_TO_GET_SESSION");
+    const due = renews && isRenewalDue(auth, found.active);
+    if (deferred || !due) {
+      await renewSessionCopy(auth, request, reply, found.active);
+      return answer(auth, found.active, deferred ? due : undefined);
     }
-    return {
-      session: auth.views.session(active.session, active.token),
-      user: auth.views.user(active.user),
-      ...(deferred && { needsRefresh: due }),
-    };
+    const active = await renew(auth, found.active, request, reply).catch(refused);
+    if (active !== null) return answer(auth, active, undefined);
+    clearSessionCookies(auth, request, reply);
+    throw fail("FAILED_TO_GET_SESSION");
   },
 });
+
+function answer(auth: AuthContext, active: ActiveSession, needsRefresh: boolean | undefined) {
+  return { ...auth.views.active(active), ...(needsRefresh !== undefined && { needsRefresh }) };
+}
 
 /** The protocol gives this endpoint a 500 of its own; an unreachable database stays a 503. */
 function refused(cause: unknown): never {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { endpoint } from "../../endpoint.ts";
+import { clearSessionCopy } from "../../services/cookie-cache.ts";
 import { revokeSession } from "../../services/session.ts";
 import { done } from "./schemas.ts";
 
@@ -19,9 +20,10 @@ export const revokeSessionEndpoint = endpoint("revokeSession", {
       error: "token or id of a session is required",
     }),
   response: done,
-  async handler({ auth, active, body }) {
+  async handler({ auth, active, body, request, reply }) {
     const { token, id = "" } = body;
     await revokeSession(auth, active.user._id, token === undefined ? { id } : { token });
+    clearSessionCopy(auth, request, reply);
     return { status: true as const };
   },
 });

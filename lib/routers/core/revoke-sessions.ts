@@ -1,4 +1,5 @@
 import { endpoint } from "../../endpoint.ts";
+import { clearSessionCopy } from "../../services/cookie-cache.ts";
 import { revokeSessions } from "../../services/session.ts";
 import { done } from "./schemas.ts";
 
@@ -9,8 +10,9 @@ export const revokeSessionsEndpoint = endpoint("revokeSessions", {
   access: "session!",
   credentials: true,
   response: done,
-  async handler({ auth, active }) {
+  async handler({ auth, active, request, reply }) {
     await revokeSessions(auth, active.user._id);
+    clearSessionCopy(auth, request, reply);
     return { status: true as const };
   },
 });

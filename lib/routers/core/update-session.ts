@@ -37,7 +37,7 @@ export const updateSession = endpoint("updateSession", {
       clearSessionCookies(auth, request, reply);
       throw fail("FAILED_TO_GET_SESSION");
     }
-    setSessionCookies(auth, request, reply, active);
+    await setSessionCookies(auth, request, reply, { ...active, session });
     return { session: auth.views.session(session, active.token) };
   },
 });

@@ -41,7 +41,7 @@ export const updateUserEndpoint = endpoint("updateUser", {
       throw error;
     });
     if (user === null) throw failCore("UNAUTHORIZED");
-    setSessionCookies(auth, request, reply, active);
+    await setSessionCookies(auth, request, reply, { ...active, user });
     return { status: true as const, user: auth.views.user(user) };
   },
 });

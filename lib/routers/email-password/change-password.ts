@@ -50,7 +50,7 @@ export const changePassword = endpoint("changePassword", {
     const hash = await hashForStorage(auth, body.newPassword);
     const revoke = body.revokeOtherSessions === true;
     const renewed = await replace(call, { account, stored, hash, revoke });
-    if (renewed !== null) setSessionCookies(auth, request, reply, renewed);
+    if (renewed !== null) await setSessionCookies(auth, request, reply, renewed);
     return { token: renewed?.token ?? null, user: auth.views.user(user) };
   },
 });

@@ -4,6 +4,7 @@ import { failures } from "../../errors.ts";
 import { parseId } from "../../models/id.ts";
 import type { User } from "../../models/user.ts";
 import { runInBackground } from "../../services/background.ts";
+import { clearSessionCopy } from "../../services/cookie-cache.ts";
 import { endOldCredentials, putPassword } from "../../services/credential.ts";
 import { fetchRequest } from "../../services/fetch-request.ts";
 import { forgiveGuesses } from "../../services/guess-guard.ts";
@@ -34,7 +35,7 @@ export const resetPassword = endpoint("resetPassword", {
   response: done,
   errors,
   async handler(call) {
-    const { auth, request, body, query } = call;
+    const { auth, request, reply, body, query } = call;
     const token = body.token ?? query.token ?? "";
     const { onPasswordReset, revokeSessionsOnPasswordReset } = auth.config.emailAndPassword;
     const row = await findVerification(auth, PASSWORD_RESET, token);
@@ -54,6 +55,8 @@ export const resetPassword = endpoint("resetPassword", {
       await endOldCredentials(auth, user._id, { sessions, transaction });
       await putPassword(auth, user._id, hash, transaction);
     });
+    // This browser may hold a copy of a session that has just ended.
+    clearSessionCopy(auth, request, reply);
     await forgiveGuesses(call, user);
     if (onPasswordReset !== undefined) {
       runInBackground(auth, "emailAndPassword.onPasswordReset", async () => {

@@ -77,7 +77,7 @@ export const signUpEmail = endpoint("signUpEmail", {
     }
     if (isMailed && sendsVerification(auth)) startVerificationMail(call, user, body.callbackURL);
     if (active === null) return { token: null, user: auth.views.user(user), session: null };
-    setSessionCookies(auth, request, reply, active);
+    await setSessionCookies(auth, request, reply, active);
     markKnownDevice(call, email);
     return {
       token: active.token,
