@@ -15,5 +15,6 @@ export type { User } from "./models/user.ts";
 export type { Verification } from "./models/verification.ts";
 export type * from "./options.ts";
 export type { Plugin } from "./plugin.ts";
+export { username, type UsernameOptions } from "./routers/username/index.ts";
 export type { IndexFailure, IndexReport } from "./services/indexes.ts";
 export type { PublicSession, PublicUser, ShownSession } from "./views.ts";

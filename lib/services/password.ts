@@ -8,6 +8,7 @@ import {
 } from "../crypto/password.ts";
 import { failures, type ErrorTable } from "../errors.ts";
 import { changeRow } from "./changes.ts";
+import { exactly } from "./filter.ts";
 import { CREDENTIAL, type Account } from "../models/account.ts";
 import { withDeadline } from "../models/deadline.ts";
 import { formatId } from "../models/id.ts";
@@ -51,6 +52,11 @@ export function hashForStorage({ config }: AuthContext, password: string): Promi
   return hashPassword(password, cost);
 }
 
+/** What a user signs in with, in its stored form. */
+export type Login =
+  | { /** Lower case. */ readonly email: string }
+  | { /** As the feature normalises it. */ readonly username: string };
+
 /** A user whose password was right. */
 export interface ProvenUser {
   readonly user: User;
@@ -62,15 +68,14 @@ export interface ProvenUser {
  * Finds the user of an address by password. Costs the same for unknown addresses, accounts without a password and
  * wrong passwords: one query and one hash. A hash of an older format or cost is replaced.
  *
- * @param email lower case
  * @returns null when they do not belong together
  */
 export async function findUserByPassword(
   auth: AuthContext,
-  email: string,
+  login: Login,
   password: string,
 ): Promise<ProvenUser | null> {
-  const found = await findCredentials(auth, email);
+  const found = await findCredentials(auth, login);
   if (isTooLong(auth, password)) return null;
   const stored = found?.account?.password;
   if (found === null || stored === undefined || stored === null) {
@@ -78,16 +83,17 @@ export async function findUserByPassword(
     return null;
   }
   if (!(await matches(auth, found.account, stored, password))) return null;
-  return { user: found.user, current: () => findAgain(auth, found.user, stored, password) };
+  return { user: found.user, current: () => findAgain(auth, login, found.user, stored, password) };
 }
 
 async function findAgain(
   auth: AuthContext,
-  { _id, email }: User,
+  login: Login,
+  { _id }: User,
   verified: string,
   password: string,
 ): Promise<User | null> {
-  const found = await findCredentials(auth, email);
+  const found = await findCredentials(auth, login);
   const stored = found?.account?.password;
   if (found === null || typeof stored !== "string") return null;
   if (formatId(found.user._id) !== formatId(_id)) return null;
@@ -104,12 +110,13 @@ interface Credentials {
 /** User and password account in one indexed read; older rows may refer to the user by the text of the id. */
 async function findCredentials(
   { models }: AuthContext,
-  email: string,
+  login: Login,
 ): Promise<Credentials | null> {
   const from = models.Account.collection.collectionName;
   const foreignField = "userId";
   const found = models.User.aggregate<User & { accounts: Account[]; older: Account[] }>([
-    { $match: { email } },
+    // The index of usernames has only those that are texts.
+    { $match: "username" in login ? { username: exactly(login.username, "string") } : login },
     { $limit: 1 },
     { $lookup: { from, localField: "_id", foreignField, as: "accounts" } },
     { $set: { older: { $toString: "$_id" } } },

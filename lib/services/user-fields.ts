@@ -1,10 +1,10 @@
-import type { AuthContext } from "../context.ts";
+import type { AuthContext, Hooks } from "../context.ts";
 import type { AuthError } from "../errors.ts";
 import { bsonType } from "../models/fields.ts";
 import type { User } from "../models/user.ts";
 import { readFields, refuseClosedFields } from "./additional-fields.ts";
 import { isDuplicateKey } from "./database-errors.ts";
-import { exactly } from "./filter.ts";
+import { exactly, noneOf } from "./filter.ts";
 
 /**
  * Reads what a client may set of a user besides name, address and picture: the app's additional fields, and those of
@@ -15,24 +15,42 @@ import { exactly } from "./filter.ts";
  * @throws AuthError FIELD_NOT_ALLOWED, MISSING_FIELD, VALIDATION_ERROR (400), and those of the features
  */
 export async function readUserFields(
-  { config, hooks }: AuthContext,
+  auth: AuthContext,
   input: Readonly<Record<string, unknown>>,
   current: Readonly<User> | null,
 ): Promise<Partial<User>> {
+  const { config, hooks } = auth;
   refuseClosedFields(input);
   const action = current === null ? "create" : "update";
   const fields: Partial<User> = await readFields(config.user.additionalFields, input, action);
   for (const hook of hooks) Object.assign(fields, await hook.readUserFields?.(input, current));
+  await refuseTakenWithoutIndex(auth, fields, current);
   return fields;
+}
+
+/** Where old duplicates keep a unique index from being built, a look-up is all that is left. */
+async function refuseTakenWithoutIndex(
+  { models: { User }, database, hooks }: AuthContext,
+  fields: Partial<User>,
+  current: Readonly<User> | null,
+): Promise<void> {
+  const values = new Map<string, unknown>(Object.entries(fields));
+  for (const [field, taken] of hooks.flatMap(uniqueFieldsOf)) {
+    if (!values.has(field) || !database.lacksIndex(User.collection.collectionName, field)) continue;
+    const others = current === null ? {} : { _id: noneOf([current._id]) };
+    const value = exactly(values.get(field), "string");
+    if ((await User.exists({ ...others, [field]: value })) !== null) throw taken();
+  }
+}
+
+function uniqueFieldsOf({ uniqueUserFields = {} }: Hooks) {
+  return Object.entries(uniqueUserFields);
 }
 
 /** What is answered when the database refused a user because of a feature's unique field; null for other causes. */
 export function takenField({ hooks }: AuthContext, error: unknown): AuthError | null {
-  for (const { uniqueUserFields = {} } of hooks) {
-    const taken = Object.entries(uniqueUserFields).find(([field]) => isDuplicateKey(error, field));
-    if (taken !== undefined) return taken[1]();
-  }
-  return null;
+  const found = hooks.flatMap(uniqueFieldsOf).find(([field]) => isDuplicateKey(error, field));
+  return found === undefined ? null : found[1]();
 }
 
 /**
@@ -48,9 +66,9 @@ export async function findTakenField(
   const own = Object.entries(config.user.additionalFields)
     .filter(([, { unique }]) => unique)
     .map(([name, { type, fieldName = name }]) => [fieldName, bsonType(type), otherwise] as const);
-  const ofFeatures = hooks.flatMap(({ uniqueUserFields = {} }) =>
-    Object.entries(uniqueUserFields).map(([field, taken]) => [field, "string", taken] as const),
-  );
+  const ofFeatures = hooks
+    .flatMap(uniqueFieldsOf)
+    .map(([field, taken]) => [field, "string", taken] as const);
   const values = new Map<string, unknown>(Object.entries(user));
   for (const [field, type, taken] of [...ofFeatures, ...own]) {
     const value = values.get(field);
