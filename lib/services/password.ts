@@ -111,7 +111,8 @@ async function findCredentials(
     { $match: { email } },
     { $limit: 1 },
     { $lookup: { from, localField: "_id", foreignField, as: "accounts" } },
-    { $set: { older: { $toString: "$_id" } } },
+    // A UUID has no text form in older servers; its own form finds nothing further.
+    { $set: { older: { $convert: { input: "$_id", to: "string", onError: "$_id" } } } },
     { $lookup: { from, localField: "older", foreignField, as: "older" } },
   ]);
   const [row] = await withDeadline(found.read("primary").exec());
