@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { mock } from "node:test";
 import request from "supertest";
+import { betterAuth, type AuthOptions } from "../lib/index.ts";
 import { parseId, referenceForms } from "../lib/models/id.ts";
 import {
   cookieHeader,
@@ -9,6 +10,7 @@ import {
   startApp,
   TEST_ORIGIN,
   TEST_PASSWORD,
+  TEST_SECRET,
   type TestApp,
   type TestUser,
 } from "./support/app.ts";
@@ -21,7 +23,6 @@ import {
 } from "./support/official.ts";
 import { createOutbox, follow } from "./support/outbox.ts";
 import { OFFICIAL_COOKIE, OWN_COOKIE } from "./support/sessions.ts";
-import type { AuthOptions } from "../lib/index.ts";
 
 const DAY = 86_400;
 const NEW_PASSWORD = "Harbour-9-lighthouse";
@@ -628,6 +629,20 @@ for (const version of OFFICIAL_VERSIONS) {
       assert.equal((await sessionOf(t, cookie))?.user.id, id);
       const { body } = await official.get("/get-session", { cookie });
       assert.equal((body as Signed).user.id, id);
+    });
+
+    it("when compatibility is turned on and the user signs in once more, then they may there", async () => {
+      const { id, email } = await t.givenUser();
+      const shared = betterAuth({
+        ...SHARED,
+        secret: TEST_SECRET,
+        baseURL: TEST_ORIGIN,
+        database: t.database,
+      });
+      const body = { email, password: TEST_PASSWORD };
+      await shared.api.signInEmail({ body });
+      const { status, body: signedIn } = await official.post("/sign-in/email", { body });
+      assert.deepEqual([status, (signedIn as Signed).user.id], [200, id]);
     });
 
     it("when the password is reset there, then the user signs in on both sides", async () => {
