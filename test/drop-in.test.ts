@@ -101,7 +101,7 @@ async function remainsOf({ database }: TestApp, id: string): Promise<Record<stri
 const NOTHING = { user: 0, session: 0, account: 0, verification: 0 };
 
 for (const version of OFFICIAL_VERSIONS) {
-  describe(`a database of Better Auth ${version}`, () => {
+  describeWithScans(`a database of Better Auth ${version}`, () => {
     let official: OfficialServer;
     let t: TestApp;
     let first: TestUser;
@@ -174,6 +174,25 @@ for (const version of OFFICIAL_VERSIONS) {
         await post(t, "/change-password", cookie, body).expect(200);
         await signIn(t, email).expect(401);
         await signIn(t, email, NEW_PASSWORD).expect(200);
+      });
+
+      it("when their rows have fields that we do not know, then updates leave them alone", async () => {
+        const { id, email, cookie } = await official.givenUser();
+        const users = t.database.collection("user");
+        const accounts = t.database.collection("account");
+        // Better Auth 1.7.0 to 1.7.2 stored the issuer; the other is of a plugin.
+        const issuer = "local:credential";
+        await accounts.updateOne({ accountId: id }, { $set: { issuer } });
+        await users.updateOne({ email }, { $set: { stripeCustomerId: "cus_1" } });
+        await signIn(t, email).expect(200);
+        await post(t, "/update-user", cookie, { name: "Rear Admiral Hopper" }).expect(200);
+        const account = await accounts.findOne({ accountId: id });
+        const user = await users.findOne({ email });
+        assert.match(String(account?.["password"]), OWN_HASH);
+        assert.deepEqual(
+          [account?.["issuer"], user?.["name"], user?.["stripeCustomerId"]],
+          [issuer, "Rear Admiral Hopper", "cus_1"],
+        );
       });
 
       it("when another signs up with the address, then it is taken", async () => {
@@ -362,7 +381,7 @@ for (const version of OFFICIAL_VERSIONS) {
   const generators = version === "1.4.19" ? [randomUUID] : ([randomUUID, "uuid"] as const);
   for (const generateId of generators) {
     const kind = generateId === "uuid" ? "UUIDs" : "texts";
-    describe(`a database of Better Auth ${version} whose ids are ${kind}`, () => {
+    describeWithScans(`a database of Better Auth ${version} whose ids are ${kind}`, () => {
       let official: OfficialServer;
       let t: TestApp;
       before(async () => {
@@ -430,7 +449,7 @@ for (const version of OFFICIAL_VERSIONS) {
     });
   }
 
-  describe(`a database of Better Auth ${version} over https`, () => {
+  describeWithScans(`a database of Better Auth ${version} over https`, () => {
     const baseURL = "https://app.test";
     let official: OfficialServer;
     let t: TestApp;
@@ -494,7 +513,7 @@ for (const version of OFFICIAL_VERSIONS) {
     });
   });
 
-  describe(`a database that is shared with Better Auth ${version}`, () => {
+  describeWithScans(`a database that is shared with Better Auth ${version}`, () => {
     let official: OfficialServer;
     let t: TestApp;
     before(async () => {
@@ -592,7 +611,7 @@ for (const version of OFFICIAL_VERSIONS) {
     });
   });
 
-  describe(`a database of ours, not shared, that Better Auth ${version} opens`, () => {
+  describeWithScans(`a database of ours, not shared, that Better Auth ${version} opens`, () => {
     let official: OfficialServer;
     let t: TestApp;
     before(async () => {
