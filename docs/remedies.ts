@@ -30,7 +30,8 @@ export const REMEDIES: Readonly<Record<string, string>> = {
   NOT_FOUND:
     "Compare the path: letter case and a slash at the end count. Is the router mounted at the root, or the path in `disabledPaths`?",
   NO_FIELDS_TO_UPDATE: "Send at least one field that may be changed.",
-  PASSWORD_COMPROMISED: "Choose another password: this one is common, or the address itself.",
+  PASSWORD_COMPROMISED:
+    "Choose another password: this one is common, known from a breach (`emailAndPassword.haveIBeenPwned`), or the address itself.",
   PASSWORD_TOO_LONG: "At most `emailAndPassword.maxPasswordLength`.",
   PASSWORD_TOO_SHORT: "At least `emailAndPassword.minPasswordLength`.",
   PAYLOAD_TOO_LARGE: "At most 100 kB; pictures belong behind a URL.",

@@ -180,6 +180,11 @@ export interface EmailAndPasswordOptions extends Inert<"emailAndPassword"> {
   readonly maxPasswordLength?: number | undefined;
   /** Refuses common passwords and the user's own address or name, when a password is set. Default: true. */
   readonly blockCommonPasswords?: boolean | undefined;
+  /**
+   * Refuses passwords known from breaches, when a password is set: asks api.pwnedpasswords.com about the first five
+   * digits of the SHA-1. Without an answer in 2 s the password is taken, and a warning logged. Default: false.
+   */
+  readonly haveIBeenPwned?: boolean | undefined;
   /** Mails the link that resets a password. Default: none; the endpoint answers `RESET_PASSWORD_DISABLED`. */
   readonly sendResetPassword?: MailSender | undefined;
   /** Lifetime of reset tokens in seconds. Default: 3600. */
@@ -880,6 +885,7 @@ const schema = group({
     minPasswordLength: whole(1, "characters").default(8),
     maxPasswordLength: whole(1, "characters").default(128),
     blockCommonPasswords: on,
+    haveIBeenPwned: off,
     sendResetPassword: mailSender,
     resetPasswordTokenExpiresIn: seconds.default(3600),
     onPasswordReset: userEventCallback,

@@ -136,6 +136,11 @@ export async function hashOfficialPassword(password: string): Promise<string> {
   return `${salt}:${key.toString("hex")}`;
 }
 
+/** Whether a stored value has the format of `hashOfficialPassword`. */
+export function isOfficialHash(stored: string): boolean {
+  return OFFICIAL_FORMAT.test(stored);
+}
+
 /**
  * Compares a password with a stored hash of either format, in constant time. A failure costs at least one hash
  * of the configured cost, whatever was stored: otherwise the time would tell which accounts exist.

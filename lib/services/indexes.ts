@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Collection, IndexDefinition, IndexOptions } from "mongoose";
 import { isDuplicateKey, isUnavailable } from "./database-errors.ts";
 
@@ -66,7 +67,8 @@ export function describeFailure({
   if (duplicates === null) return `the ${name} could not be built: ${reason}`;
   return (
     `the ${name} could not be built: ${String(duplicates)} value(s) occur more than once. ` +
-    "Until they are removed and ensureIndexes() is called, new ones are refused by a look-up only."
+    "Until they are removed and ensureIndexes() is called, new ones are refused by a look-up only, " +
+    "and look-ups by it read the whole collection."
   );
 }
 
@@ -92,8 +94,25 @@ async function buildOne(model: IndexedModel, index: DeclaredIndex): Promise<Atte
     await model.collection.createIndexes([{ key: index.key, ...index.options }]);
     return { ...index, error: null };
   } catch (error) {
-    return { ...index, error };
+    return { ...index, error: (await existsUnderAnotherName(model, index)) ? null : error };
   }
+}
+
+/** An operator may have built it already; MongoDB refuses to build it again under our name. */
+async function existsUnderAnotherName(
+  { collection }: IndexedModel,
+  { key, options }: DeclaredIndex,
+): Promise<boolean> {
+  const existing = await collection.indexes();
+  return existing.some(
+    (index) =>
+      JSON.stringify(index.key) === JSON.stringify(key) &&
+      index.unique === options.unique &&
+      index.expireAfterSeconds === options.expireAfterSeconds &&
+      isDeepStrictEqual(index.partialFilterExpression, options.partialFilterExpression) &&
+      index.sparse !== true &&
+      index.collation === undefined,
+  );
 }
 
 function declaredIndexes(model: IndexedModel): DeclaredIndex[] {

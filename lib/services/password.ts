@@ -3,6 +3,7 @@ import { isCommonPassword } from "../crypto/common-passwords.ts";
 import {
   hashOfficialPassword,
   hashPassword,
+  isOfficialHash,
   spendHash,
   verifyPassword,
 } from "../crypto/password.ts";
@@ -13,6 +14,7 @@ import { CREDENTIAL, type Account } from "../models/account.ts";
 import { withDeadline } from "../models/deadline.ts";
 import { formatId } from "../models/id.ts";
 import type { User } from "../models/user.ts";
+import { isBreachedPassword } from "./breached-passwords.ts";
 
 /** Codes of every endpoint that sets a password. */
 export const newPasswordErrors = {
@@ -26,22 +28,36 @@ export const newPasswordErrors = {
 const fail = failures(newPasswordErrors);
 
 /**
- * Checks a password that is about to be set: length in UTF-16 units, then whether guessers would try it first.
+ * Checks a password that is about to be set: length in UTF-16 units, whether guessers would try it first, and with
+ * `haveIBeenPwned` whether it is known from breaches.
  *
  * @param owner whose address or username it must not be
  * @throws AuthError PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG, PASSWORD_COMPROMISED (400)
  */
 export async function checkNewPassword(
-  { config }: AuthContext,
+  auth: AuthContext,
   password: string,
   owner: Pick<User, "email" | "username">,
 ): Promise<void> {
-  const { minPasswordLength, maxPasswordLength, blockCommonPasswords } = config.emailAndPassword;
+  const { minPasswordLength, maxPasswordLength, blockCommonPasswords, haveIBeenPwned } =
+    auth.config.emailAndPassword;
   if (password.length < minPasswordLength) throw fail("PASSWORD_TOO_SHORT");
   if (password.length > maxPasswordLength) throw fail("PASSWORD_TOO_LONG");
-  if (!blockCommonPasswords) return;
-  const own = [owner.email, owner.username].includes(password.normalize("NFKC").toLowerCase());
-  if (own || (await isCommonPassword(password))) throw fail("PASSWORD_COMPROMISED");
+  if (blockCommonPasswords && (await isGuessable(password, owner))) {
+    throw fail("PASSWORD_COMPROMISED");
+  }
+  // Last, because it asks another server.
+  if (haveIBeenPwned && (await isBreachedPassword(auth, password))) {
+    throw fail("PASSWORD_COMPROMISED");
+  }
+}
+
+async function isGuessable(
+  password: string,
+  { email, username }: Pick<User, "email" | "username">,
+): Promise<boolean> {
+  const own = [email, username].includes(password.normalize("NFKC").toLowerCase());
+  return own || isCommonPassword(password);
 }
 
 /** The form in which a password is stored. */
@@ -66,7 +82,8 @@ export interface ProvenUser {
 
 /**
  * Finds the user of an address by password. Costs the same for unknown addresses, accounts without a password and
- * wrong passwords: one query and one hash. A hash of an older format or cost is replaced.
+ * wrong passwords: one query and one hash. A hash of another format than would be stored now, or of a lower cost, is
+ * replaced.
  *
  * @returns null when they do not belong together
  */
@@ -119,7 +136,8 @@ async function findCredentials(
     { $match: "username" in login ? { username: exactly(login.username, "string") } : login },
     { $limit: 1 },
     { $lookup: { from, localField: "_id", foreignField, as: "accounts" } },
-    { $set: { older: { $toString: "$_id" } } },
+    // A UUID has no text form in older servers; its own form finds nothing further.
+    { $set: { older: { $convert: { input: "$_id", to: "string", onError: "$_id" } } } },
     { $lookup: { from, localField: "older", foreignField, as: "older" } },
   ]);
   const [row] = await withDeadline(found.read("primary").exec());
@@ -140,7 +158,8 @@ async function matches(
   if (verify !== undefined) return verify({ hash: stored, password });
   const result = await verifyPassword(stored, password, cost);
   const official = auth.config.advanced.compatibility === "better-auth";
-  if (result.matches && result.outdated && !official && account !== null) {
+  const isStale = official ? !isOfficialHash(stored) : result.outdated;
+  if (result.matches && isStale && account !== null) {
     await replaceHash(auth, account, stored, password);
   }
   return result.matches;

@@ -2,11 +2,12 @@ import DataLoader from "dataloader";
 import type { Database, FoundSession, SessionLookup, SessionRow } from "../context.ts";
 import { hashToken } from "../crypto/token.ts";
 import { withDeadline } from "../models/deadline.ts";
-import { parseId, type Id } from "../models/id.ts";
+import { idForms, type Id } from "../models/id.ts";
 import type { Models } from "../models/index.ts";
 import type { Session } from "../models/session.ts";
 import type { User } from "../models/user.ts";
 import { DatabaseUnavailable } from "./database-errors.ts";
+import { anyOf } from "./filter.ts";
 
 /** A session with its user beside it, as the aggregation brings it. */
 type JoinedRow = Session & { readonly user: User[] };
@@ -94,8 +95,8 @@ async function joinedRows(
 /** An older row may refer to its user by the text of an ObjectId, which the join does not match. */
 async function withUser(models: Models, row: JoinedRow): Promise<JoinedRow> {
   if (row.user.length > 0 || typeof row.userId !== "string") return row;
-  const id = parseId(row.userId);
-  if (id === null || typeof id === "string") return row;
-  const user = await models.User.findOne({ _id: id }).lean();
+  const others = idForms(row.userId).filter((id) => typeof id !== "string");
+  if (others.length === 0) return row;
+  const user = await models.User.findOne({ _id: anyOf(others) }).lean();
   return user === null ? row : { ...row, user: [user] };
 }

@@ -11,7 +11,7 @@ import {
 import { sign } from "../crypto/signature.ts";
 import { hashToken, randomToken } from "../crypto/token.ts";
 import { failCore } from "../errors.ts";
-import { createId, parseId, referenceForms, type Id } from "../models/id.ts";
+import { createId, idForms, referenceForms, type Id } from "../models/id.ts";
 import type { KnownSession, Session } from "../models/session.ts";
 import type { User } from "../models/user.ts";
 import { sessionHandle } from "../views.ts";
@@ -364,8 +364,7 @@ function sessionFilter(reference: { token: string } | { id: string }): QueryFilt
     if (handle !== undefined) return sessionFilter({ id: handle });
     return token.includes(":") ? null : { token: anyOf(storedForms(token)) };
   }
-  const id = parseId(reference.id);
-  return id === null ? null : { _id: id };
+  return { _id: anyOf(idForms(reference.id)) };
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { QueryFilter } from "mongoose";
 import type { ActiveSession, AuthContext, Call } from "../context.ts";
 import type { Account } from "../models/account.ts";
-import { createId, formatId, referenceForms, type Id } from "../models/id.ts";
+import { createId, formatId, idForms, referenceForms, type Id } from "../models/id.ts";
 import type { User } from "../models/user.ts";
 import { updatesOf } from "./additional-fields.ts";
 import { changeRow, createRow, deleteRow, deleteRows, prepareRow, storeRow } from "./changes.ts";
@@ -78,6 +78,13 @@ export async function newUser(call: Call, fields: NewUser): Promise<User> {
   };
   for (const hooks of auth.hooks) Object.assign(user, await hooks.beforeUserCreate?.(call, user));
   return user;
+}
+
+/** Finds a user by an id in its outside form, a stored verification's `value` say; null when there is none. */
+export function findUserById({ models }: AuthContext, id: string): Promise<User | null> {
+  return models.User.findOne({ _id: anyOf(idForms(id)) })
+    .lean()
+    .exec();
 }
 
 /**

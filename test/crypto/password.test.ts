@@ -60,6 +60,15 @@ async function countScrypt(work: () => Promise<unknown>): Promise<{ total: numbe
   return count;
 }
 
+/** How often the event loop turns while `work` runs. */
+async function countTurns(work: () => Promise<unknown>): Promise<number> {
+  let turns = 0;
+  const timer = setInterval(() => (turns += 1), 1);
+  await work();
+  clearInterval(timer);
+  return turns;
+}
+
 describe("hashPassword", () => {
   it("when a password is hashed, then the text is 96 bytes in base64 that begin with scrypt", async () => {
     const stored = await hashPassword("correct horse", cheap);
@@ -232,6 +241,26 @@ describe("verifyPassword", () => {
       assert.equal(count.total, 1);
     });
   });
+});
+
+describe("the event loop", () => {
+  let own: string;
+  let official: string;
+  before(async () => {
+    own = await hashPassword("x", real);
+    official = await hashOfficialPassword("x");
+  });
+
+  for (const [what, work] of [
+    ["hashed", () => hashPassword("x", real)],
+    ["hashed in the official format", () => hashOfficialPassword("x")],
+    ["verified", () => verifyPassword(own, "x", real)],
+    ["verified in the official format", () => verifyPassword(official, "x", cheap)],
+  ] as const) {
+    it(`when a password is ${what}, then it goes on`, async () => {
+      assert.ok((await countTurns(work)) >= 5);
+    });
+  }
 });
 
 describe("spendHash", () => {

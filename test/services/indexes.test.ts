@@ -210,6 +210,39 @@ describe("indexes", () => {
       assert.match(failed[0]?.reason ?? "", /index/i);
     });
 
+    it("when an operator built the same index under another name, then that is ours", async () => {
+      const t = await withRows(async (database) => {
+        const named = [{ key: { email: 1 } as const, unique: true, name: "address" }];
+        await database.collection("user").createIndexes(named);
+        const expiry = [{ key: { expiresAt: 1 } as const, expireAfterSeconds: 0, name: "life" }];
+        await database.collection("session").createIndexes(expiry);
+      });
+      const { built, failed } = await t.auth.ensureIndexes();
+      assert.deepEqual([built.length, failed, t.logged], [11, [], []]);
+      assert.deepEqual(await indexesOf(t.database, "user"), EXPECTED.user);
+      assert.deepEqual(await indexesOf(t.database, "session"), EXPECTED.session);
+    });
+
+    for (const [what, options] of [
+      ["sparse", { unique: true, sparse: true }],
+      ["of another language", { unique: true, collation: { locale: "de" } }],
+      ["partial", { unique: true, partialFilterExpression: { name: "x" } }],
+    ] as const) {
+      it(`when it is ${what}, then it is another one and does not stand in for ours`, async () => {
+        const t = await withRows((database) =>
+          database
+            .collection("user")
+            .createIndexes([{ key: { email: 1 }, name: "address", ...options }]),
+        );
+        await t.auth.ready();
+        const report = await t.auth.ensureIndexes();
+        const own = (await t.database.collection("user").indexes()).filter(
+          ({ key, name }) => JSON.stringify(key) === '{"email":1}' && name !== "address",
+        );
+        assert.equal(own.length + report.failed.length, 1, "built beside it, or reported");
+      });
+    }
+
     it("when rows lack a partial index's field, then they do not count as duplicates", async () => {
       const t = await withRows((database) =>
         database

@@ -33,8 +33,8 @@ export function withDatabase(uri: string, name: string): string {
 }
 
 /**
- * `describe` for what has to look through a collection (databases whose unique index cannot be built): left out where
- * the server refuses that.
+ * `describe` for what has to look through a collection (databases whose unique index cannot be built, official servers,
+ * which build none): left out where the server refuses that.
  */
 export function describeWithScans(title: string, body: () => void): void {
   if (process.env["NOTABLESCAN"] === "1") describe.skip(title, body);

@@ -2,8 +2,8 @@ import { z } from "zod";
 import { Redirect } from "../../context.ts";
 import { endpoint } from "../../endpoint.ts";
 import { failures } from "../../errors.ts";
-import { formatId, parseId } from "../../models/id.ts";
-import type { User } from "../../models/user.ts";
+import { formatId } from "../../models/id.ts";
+import { findUserById } from "../../services/user.ts";
 import { deleteAccount } from "../../services/user-deletion.ts";
 import { ACCOUNT_DELETION, consumeVerification } from "../../services/verification.ts";
 import { returnAddress } from "./schemas.ts";
@@ -31,10 +31,9 @@ export const deleteUserCallback = endpoint("deleteUserCallback", {
     // Before the token is used up: the owner may open the link again where they are signed in.
     if (requireSessionOnCallback && active === null) throw fail("INVALID_TOKEN");
     const row = await consumeVerification(auth, ACCOUNT_DELETION, query.token);
-    const id = row === null ? null : parseId(row.value);
-    if (row === null || id === null) throw fail("INVALID_TOKEN");
+    if (row === null) throw fail("INVALID_TOKEN");
     if (active !== null && formatId(active.user._id) !== row.value) throw fail("INVALID_TOKEN");
-    const user: User | null = await auth.models.User.findOne({ _id: id }).lean();
+    const user = await findUserById(auth, row.value);
     if (user === null || !(await deleteAccount(call, user))) throw fail("INVALID_TOKEN");
     if (query.callbackURL !== undefined && query.callbackURL !== "") {
       return new Redirect(query.callbackURL);

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { Redirect, type ActiveSession, type Call } from "../../context.ts";
 import { endpoint } from "../../endpoint.ts";
 import { AuthError, failures } from "../../errors.ts";
-import { parseId } from "../../models/id.ts";
+import { idForms } from "../../models/id.ts";
 import type { User } from "../../models/user.ts";
 import {
   confirmChange,
@@ -10,6 +10,7 @@ import {
   verifyAddress,
   verifyEmailErrors,
 } from "../../services/email-verification.ts";
+import { anyOf } from "../../services/filter.ts";
 import { readEmailToken, startVerificationMail, type EmailToken } from "../../services/mail.ts";
 import { mayMail } from "../../services/mailbox-limit.ts";
 import { withQuery } from "../../services/redirect-url.ts";
@@ -84,8 +85,7 @@ async function carryOut(
 
 /** The user of the token's address; a token that names its user is void once the address is someone else's. */
 async function findNamedUser({ auth }: VerifyCall, { email, userId }: EmailToken): Promise<User> {
-  const _id = userId === undefined ? undefined : parseId(userId);
-  const named = _id === undefined ? { email } : { _id, email };
+  const named = userId === undefined ? { email } : { _id: anyOf(idForms(userId)), email };
   const user: User | null = await auth.models.User.findOne(named).lean();
   if (user === null) throw fail("USER_NOT_FOUND");
   return user;

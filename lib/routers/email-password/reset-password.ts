@@ -1,8 +1,6 @@
 import { z } from "zod";
 import { endpoint } from "../../endpoint.ts";
 import { failures } from "../../errors.ts";
-import { parseId } from "../../models/id.ts";
-import type { User } from "../../models/user.ts";
 import { runInBackground } from "../../services/background.ts";
 import { clearSessionCopy } from "../../services/cookie-cache.ts";
 import { endOldCredentials, putPassword } from "../../services/credential.ts";
@@ -10,6 +8,7 @@ import { fetchRequest } from "../../services/fetch-request.ts";
 import { forgiveGuesses } from "../../services/guess-guard.ts";
 import { checkNewPassword, hashForStorage, newPasswordErrors } from "../../services/password.ts";
 import { inTransaction } from "../../services/transaction.ts";
+import { findUserById } from "../../services/user.ts";
 import {
   consumeVerification,
   findVerification,
@@ -39,9 +38,7 @@ export const resetPassword = endpoint("resetPassword", {
     const token = body.token ?? query.token ?? "";
     const { onPasswordReset, revokeSessionsOnPasswordReset } = auth.config.emailAndPassword;
     const row = await findVerification(auth, PASSWORD_RESET, token);
-    const id = row === null ? null : parseId(row.value);
-    const user: User | null =
-      id === null ? null : await auth.models.User.findOne({ _id: id }).lean();
+    const user = row === null ? null : await findUserById(auth, row.value);
     // Before the token is used up: a password that is refused may be corrected.
     await checkNewPassword(auth, body.newPassword, user ?? { email: "" });
     if (row === null) throw fail("INVALID_TOKEN");

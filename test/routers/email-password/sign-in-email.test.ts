@@ -607,12 +607,13 @@ describe("POST /sign-in/email, given other settings", () => {
     assert.equal(await t.database.collection("session").countDocuments({ token }), 1);
   });
 
-  it("when such a server's database holds hashes of ours, then they sign in", async () => {
+  it("when such a server's database holds hashes of ours, then they sign in and are rehashed in its format", async () => {
     const t = await start({ advanced: { compatibility: "better-auth" } });
     const user = await t.givenUser();
     const own = await hashPassword(user.password, TEST_COST);
     await setAccount(t, user, { $set: { password: own } });
     await send(t, user).expect(200);
+    assert.match(String(await storedHash(t, user)), /^[0-9a-f]{32}:[0-9a-f]{128}$/);
   });
 
   it("when a password that is common now was set before, then it signs in", async () => {
