@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { builtInFeatures } from "../lib/features.ts";
+import { allFeatures, separateFeatures } from "./features.ts";
 import { renderEndpoints, renderEndpointSummary } from "./render-endpoints.ts";
 import { renderErrors } from "./render-errors.ts";
 import { renderChosenOptions, renderOptions } from "./render-options.ts";
@@ -26,12 +26,12 @@ const README = new URL("../README.md", import.meta.url);
 /** Everything that `npm run docs` writes: path from the root of the project → content as it should be. */
 export function generatedDocuments(): ReadonlyMap<string, string> {
   const readme = [
-    ["endpoints", renderEndpointSummary(builtInFeatures)],
+    ["endpoints", renderEndpointSummary(separateFeatures)],
     ["options", renderChosenOptions(README_OPTIONS)],
   ] as const;
   return new Map([
-    ["docs/endpoints.md", renderEndpoints(builtInFeatures)],
-    ["docs/errors.md", renderErrors(builtInFeatures)],
+    ["docs/endpoints.md", renderEndpoints(separateFeatures)],
+    ["docs/errors.md", renderErrors(allFeatures)],
     ["docs/options.md", renderOptions()],
     ["README.md", readme.reduce(replaceSection, readFileSync(README, "utf8"))],
   ]);

@@ -19,7 +19,7 @@ export function renderEndpoints(features: readonly Plugin[]): string {
   const ofWrites = sharedCodes(all.filter(writes)).filter((name) => !everywhere.includes(name));
   const head = ["Method", "Path", "`auth.api`", "Summary", "Access", "Limit", "Other codes"];
 
-  const sections = features.map(({ id, endpoints }) => {
+  const sections = features.map(({ id, endpoints, extends: others = {} }) => {
     const rows = endpoints.map((endpoint) => {
       const said = writes(endpoint) ? [...everywhere, ...ofWrites] : everywhere;
       const codes = Object.keys(errorsOf(endpoint)).filter((name) => !said.includes(name));
@@ -32,13 +32,24 @@ export function renderEndpoints(features: readonly Plugin[]): string {
         listed(codes),
       ];
     });
-    return `## ${id}\n\n${table(head, rows)}`;
+    return [`## ${id}`, table(head, rows), ...additions(others)].join("\n\n");
   });
   const shared = [
     `- every endpoint: ${listed(everywhere)}`,
     `- every endpoint with \`POST\`: ${listed(ofWrites)}`,
   ];
   return `${INTRODUCTION}\n\n${shared.join("\n")}\n\n${sections.join("\n\n")}\n`;
+}
+
+/** What a feature adds to endpoints of others. */
+function additions(others: NonNullable<Plugin["extends"]>): string[] {
+  const lines = Object.entries(others).map(([name, { body = {}, errors = {} }]) => {
+    const [fields, codes] = [Object.keys(body), Object.keys(errors)].map((each) =>
+      each.map(code).join(" "),
+    );
+    return `- ${code(name)}: fields ${String(fields)}; codes ${String(codes)}`;
+  });
+  return lines.length === 0 ? [] : [`Adds to other endpoints:\n\n${lines.join("\n")}`];
 }
 
 /** The codes of return addresses as one. */

@@ -5,17 +5,15 @@ import express from "express";
 import fc from "fast-check";
 import request from "supertest";
 import { z } from "zod";
+import { allFeatures, optionalFeatures as plugins } from "../docs/features.ts";
 import type { AnyEndpoint } from "../lib/endpoint.ts";
 import { errorsOf } from "../lib/error-list.ts";
 import { coreErrors } from "../lib/errors.ts";
-import { builtInFeatures } from "../lib/features.ts";
 import { betterAuth } from "../lib/index.ts";
 import { parseId } from "../lib/models/id.ts";
 import { BODY_LIMIT } from "../lib/middleware/parse-body.ts";
-import type { Plugin } from "../lib/plugin.ts";
 import { startApp, TEST_ORIGIN, TEST_SECRET, type TestApp } from "./support/app.ts";
 import { freshDatabase } from "./support/mongo.ts";
-import { allFeatures } from "./support/observed.ts";
 import { sendRaw } from "./support/raw.ts";
 import { insertSession } from "./support/sessions.ts";
 import { assertHeaders, assertRefusal, headersOf, type Answer } from "./support/refusal.ts";
@@ -46,8 +44,6 @@ const additionalFields = {
   settings: { type: "json", required: false },
 } as const;
 
-const always: readonly Plugin[] = builtInFeatures;
-const plugins = allFeatures.filter((feature) => !always.includes(feature));
 const endpoints = allFeatures.flatMap((feature) => [...feature.endpoints]);
 
 type Ask = (sent: Sent) => PromiseLike<Answer>;

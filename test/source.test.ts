@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { basename } from "node:path";
-import { builtInFeatures } from "../lib/features.ts";
+import { allFeatures } from "../docs/features.ts";
 import { filesBelow, librarySources, textOf, type SourceFile } from "./support/source.ts";
 
 interface Layer {
@@ -172,7 +172,7 @@ describe("the source", () => {
     );
   });
 
-  for (const { id, endpoints } of builtInFeatures) {
+  for (const { id, endpoints } of allFeatures) {
     for (const { name, paths } of endpoints) {
       it(`when ${name} of ${id} is looked for, then its path names the file`, async () => {
         const exported = await Promise.all(

@@ -51,7 +51,7 @@ export async function signInWithPassword(
   wrong: () => AuthError,
 ): Promise<PasswordSignIn | Challenge> {
   const { auth, body, reply } = call;
-  const [identifier] = Object.values(login);
+  const identifier = "email" in login ? login.email : login.username;
   const proven = await guardGuesses(call, identifier, () =>
     findUserByPassword(auth, login, body.password),
   );

@@ -125,10 +125,7 @@ interface Credentials {
 }
 
 /** User and password account in one indexed read; older rows may refer to the user by the text of the id. */
-async function findCredentials(
-  { models }: AuthContext,
-  login: Login,
-): Promise<Credentials | null> {
+async function findCredentials({ models }: AuthContext, login: Login): Promise<Credentials | null> {
   const from = models.Account.collection.collectionName;
   const foreignField = "userId";
   const found = models.User.aggregate<User & { accounts: Account[]; older: Account[] }>([

@@ -1,11 +1,7 @@
 import { subscribe } from "node:diagnostics_channel";
 import { errorsOf } from "../../lib/error-list.ts";
-import { builtInFeatures, extendFeatures } from "../../lib/features.ts";
-import type { Plugin } from "../../lib/plugin.ts";
-import { OUTCOME_CHANNEL, username, type Outcome } from "../../lib/index.ts";
-
-/** Every feature of the package. */
-export const allFeatures: readonly Plugin[] = extendFeatures([...builtInFeatures, username()]);
+import { allFeatures } from "../../docs/features.ts";
+import { OUTCOME_CHANNEL, type Outcome } from "../../lib/index.ts";
 
 const observed = new Map<string, Set<string>>();
 

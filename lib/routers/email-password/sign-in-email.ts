@@ -7,12 +7,7 @@ import {
   requirePasswords,
   signInWithPassword,
 } from "../../services/password-sign-in.ts";
-import {
-  isEmailAddress,
-  passwordSignInFields,
-  publicSession,
-  signedIn,
-} from "../core/schemas.ts";
+import { isEmailAddress, passwordSignInFields, publicSession, signedIn } from "../core/schemas.ts";
 
 const errors = {
   ...passwordSignInErrors,

@@ -46,19 +46,31 @@ export function nameErrors<const S extends number>(status: S) {
 const callback = <F>() =>
   z.custom<F>((value) => typeof value === "function", { error: "a function" });
 const length = (least: number) =>
-  z.int("a whole number of characters").min(least, `${String(least)} or more`).max(MAX_LENGTH, `at most ${String(MAX_LENGTH)}`);
-const order = z.enum(["pre-normalization", "post-normalization"], '"pre-normalization" or "post-normalization"');
+  z
+    .int("a whole number of characters")
+    .min(least, `${String(least)} or more`)
+    .max(MAX_LENGTH, `at most ${String(MAX_LENGTH)}`);
+const order = z.enum(
+  ["pre-normalization", "post-normalization"],
+  '"pre-normalization" or "post-normalization"',
+);
 
 const optionsSchema = z.strictObject({
   minUsernameLength: length(1).default(3),
   maxUsernameLength: length(1).default(30),
   usernameValidator: callback<(username: string) => Awaitable<boolean>>().optional(),
-  usernameNormalization: z.union([z.literal(false), callback<(username: string) => string>()], "a function or false").optional(),
+  usernameNormalization: z
+    .union([z.literal(false), callback<(username: string) => string>()], "a function or false")
+    .optional(),
   displayUsernameValidator: callback<(name: string) => Awaitable<boolean>>().optional(),
-  displayUsernameNormalization: z.union([z.literal(false), callback<(name: string) => string>()], "a function or false").optional(),
+  displayUsernameNormalization: z
+    .union([z.literal(false), callback<(name: string) => string>()], "a function or false")
+    .optional(),
   immutableUsername: z.boolean("true or false").default(false),
   displayUsername: z.boolean("true or false").default(true),
-  validationOrder: z.strictObject({ username: order.optional(), displayUsername: order.optional() }).default({}),
+  validationOrder: z
+    .strictObject({ username: order.optional(), displayUsername: order.optional() })
+    .default({}),
 }) satisfies z.ZodType<unknown, UsernameOptions>;
 
 /** What the options say about names. */
@@ -84,7 +96,8 @@ export function createRules(options: UsernameOptions): UsernameRules {
   if (!parsed.success) throw wrongOption(parsed.error);
   const { data } = parsed;
   const { minUsernameLength: min, maxUsernameLength: max, validationOrder } = data;
-  if (min > max) throw new TypeError("username(): minUsernameLength must be at most maxUsernameLength");
+  if (min > max)
+    throw new TypeError("username(): minUsernameLength must be at most maxUsernameLength");
   const normalize = normalizerOf(data.usernameNormalization, (text) => text.toLowerCase());
   const normalizeDisplay = normalizerOf(data.displayUsernameNormalization, (text) => text);
   const { usernameValidator = isPlain, displayUsernameValidator = () => true } = data;
