@@ -1,5 +1,9 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+
+const CLOSING_MS = 1000;
+const CLOSING_STEP_MS = 50;
 
 /** The only address a mongod of ours listens on. */
 export const HOST = "127.0.0.1";
@@ -7,6 +11,15 @@ export const HOST = "127.0.0.1";
 /** Whether nothing listens on the port of {@link HOST}; another process may still take it a moment later. */
 export async function isFree(port: number): Promise<boolean> {
   return (await tryListen(port)) !== undefined;
+}
+
+/** As `isFree`, for a port whose server has just ended: the system may take a moment to close it. */
+export async function isSoonFree(port: number): Promise<boolean> {
+  for (let waited = 0; waited < CLOSING_MS; waited += CLOSING_STEP_MS) {
+    if (await isFree(port)) return true;
+    await sleep(CLOSING_STEP_MS);
+  }
+  return isFree(port);
 }
 
 /** A port nothing listens on, chosen by the system. */

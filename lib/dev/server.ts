@@ -2,7 +2,7 @@ import { mongo } from "mongoose";
 import { freeFolder, openFolder, runningHere, type DataFolder } from "./data-folder.ts";
 import { MongodFailure } from "./mongod-log.ts";
 import { launch, type MongodProcess } from "./mongod-process.ts";
-import { findFreePort, HOST, isFree } from "./ports.ts";
+import { findFreePort, HOST, isFree, isSoonFree } from "./ports.ts";
 import { becomePrimary } from "./replica-set.ts";
 
 /** What a server is started with. */
@@ -64,7 +64,7 @@ async function launchIn(folder: DataFolder, options: ServerOptions): Promise<Lau
   const remembered = (await folder.readRecord())?.port;
   const preferred = folder.isTemporary ? undefined : (remembered ?? DEFAULT_PORT);
   for (let attempt = 1; ; attempt += 1) {
-    const port = options.port ?? (await choosePort(preferred));
+    const port = options.port ?? (await choosePort(preferred, attempt));
     try {
       const place = { port, dbPath: folder.path, throwAway: folder.isTemporary };
       const mongod = await launch({ ...options, ...place });
@@ -78,9 +78,11 @@ async function launchIn(folder: DataFolder, options: ServerOptions): Promise<Lau
   }
 }
 
-async function choosePort(preferred: number | undefined): Promise<number> {
-  if (preferred !== undefined && (await isFree(preferred))) return preferred;
-  return findFreePort();
+/** After a first attempt, the preferred port may have been that of a server left behind, which has ended now. */
+async function choosePort(preferred: number | undefined, attempt: number): Promise<number> {
+  if (preferred === undefined) return findFreePort();
+  const isUsable = await (attempt === 1 ? isFree(preferred) : isSoonFree(preferred));
+  return isUsable ? preferred : findFreePort();
 }
 
 /** Returns when another attempt makes sense. */

@@ -67,8 +67,7 @@ export function describeFailure({
   if (duplicates === null) return `the ${name} could not be built: ${reason}`;
   return (
     `the ${name} could not be built: ${String(duplicates)} value(s) occur more than once. ` +
-    "Until they are removed and ensureIndexes() is called, new ones are refused by a look-up only, " +
-    "and look-ups by it read the whole collection."
+    "Until they are removed and ensureIndexes() is called, new ones are refused by a look-up only."
   );
 }
 
@@ -144,6 +143,7 @@ function fieldsOf({ key }: DeclaredIndex): string[] {
 async function explain(model: IndexedModel, index: Attempt): Promise<IndexFailure> {
   const { error } = index;
   if (isUnavailable(error)) throw error;
+  if (isDuplicateKey(error)) await buildStandIn(model, index);
   return {
     collection: model.collection.collectionName,
     fields: fieldsOf(index),
@@ -151,6 +151,19 @@ async function explain(model: IndexedModel, index: Attempt): Promise<IndexFailur
     duplicates: isDuplicateKey(error) ? await countDuplicates(model, index) : null,
     reason: error instanceof Error ? error.message : String(error),
   };
+}
+
+/** Look-ups need an index, whether or not values are unique. Of one key MongoDB takes no second index: `_id` is added. */
+async function buildStandIn(
+  { collection }: IndexedModel,
+  { key, options: { partialFilterExpression } }: DeclaredIndex,
+): Promise<void> {
+  const partial = partialFilterExpression === undefined ? {} : { partialFilterExpression };
+  try {
+    await collection.createIndexes([{ key: { ...key, _id: 1 }, ...partial }]);
+  } catch (error) {
+    if (isUnavailable(error)) throw error;
+  }
 }
 
 async function countDuplicates(model: IndexedModel, index: DeclaredIndex): Promise<number | null> {

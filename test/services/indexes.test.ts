@@ -197,6 +197,16 @@ describe("indexes", () => {
       assert.ok(t.logged.some((line) => /^warn: .*user \(email\).* 2 value/.test(line)));
     });
 
+    it("when a value occurs twice, then look-ups by it have an index all the same", async () => {
+      const t = await withRows((database) =>
+        database.collection("user").insertMany([{ email: "a" }, { email: "a" }]),
+      );
+      await t.auth.ready();
+      const plan = await t.database.collection("user").find({ email: "a" }).explain();
+      assert.match(JSON.stringify(plan), /"stage":"IXSCAN"/);
+      assert.doesNotMatch(JSON.stringify(plan), /COLLSCAN/);
+    });
+
     it("when an index of the same key has other options, then it is reported with the server's reason, and requests work", async () => {
       const t = await withRows((database) =>
         database.collection("user").createIndexes([{ key: { email: 1 } }]),
