@@ -44,6 +44,9 @@ export const REMEDIES: Readonly<Record<string, string>> = {
   UNAUTHORIZED: 'Sign in; send the cookie (`credentials: "include"`) or `Authorization: Bearer`.',
   UNSUPPORTED_MEDIA_TYPE: "Send `Content-Type: application/json`.",
   USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL: "Sign in instead.",
+  USERNAME_IS_ALREADY_TAKEN: "Choose another one; `/is-username-available` says which are free.",
+  USERNAME_IS_IMMUTABLE:
+    "It stays once it is set, because `username({ immutableUsername: true })` says so.",
   VALIDATION_ERROR: "The message names each field.",
 };
 

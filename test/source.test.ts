@@ -84,7 +84,7 @@ const LAYERS: readonly Layer[] = [
   {
     name: "composition",
     files: /^[^/]+\.ts$/,
-    may: ["express", "leven", "(?!dev/|cli/|mail/).+\\.ts"],
+    may: ["express", "leven", "zod", "(?!dev/|cli/|mail/).+\\.ts"],
   },
 ];
 
@@ -250,7 +250,10 @@ async function exportsOf(id: string, file: string): Promise<string[]> {
   const path = `lib/routers/${id}/${file}`;
   if (!filesBelow(`lib/routers/${id}`).includes(path)) return [];
   const exported = (await import(`../${path}`)) as Record<string, unknown>;
+  // An endpoint, or the function of the same name that makes it.
   return Object.values(exported).flatMap((value) =>
-    typeof value === "object" && value !== null && "name" in value ? [String(value.name)] : [],
+    (typeof value === "object" || typeof value === "function") && value !== null && "name" in value
+      ? [String(value.name)]
+      : [],
   );
 }
