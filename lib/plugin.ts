@@ -9,13 +9,14 @@ import type { PublicUser, WithUser } from "./views.ts";
 export interface Plugin<
   Id extends string = string,
   Endpoints extends readonly AnyEndpoint[] = readonly AnyEndpoint[],
+  Fields extends Exposed = Exposed,
 > {
   /** Name of its router on `auth.routers`, kebab-case. */
   readonly id: Id;
   /** Models whose indexes `auth.ready()` builds. */
   readonly models: readonly ModelName[];
   /** Fields that it adds to every user and session in answers, each with the value shown when it is unset. */
-  readonly exposes?: Exposed;
+  readonly exposes?: Fields;
   readonly endpoints: Endpoints;
   /** What it adds to endpoints of other features, by their names. */
   readonly extends?: Readonly<Record<string, Extension>>;
@@ -36,9 +37,11 @@ export interface Exposed {
 }
 
 /** Declares a feature; exists for inference. */
-export function plugin<const Id extends string, const Endpoints extends readonly AnyEndpoint[]>(
-  definition: Plugin<Id, Endpoints>,
-): Plugin<Id, Endpoints> {
+export function plugin<
+  const Id extends string,
+  const Endpoints extends readonly AnyEndpoint[],
+  Fields extends Exposed = Record<never, never>,
+>(definition: Plugin<Id, Endpoints, Fields>): Plugin<Id, Endpoints, Fields> {
   return definition;
 }
 

@@ -1,4 +1,6 @@
+import type { AnyEndpoint } from "./endpoint.ts";
 import type { AdditionalField, AuthOptions } from "./options.ts";
+import type { Plugin } from "./plugin.ts";
 import type { PublicUser } from "./views.ts";
 
 interface ScalarTypes {
@@ -35,5 +37,16 @@ type Shown<F> = {
     : never;
 };
 
-/** The user of an instance: the protocol's fields and the app's `additionalFields`. */
-export type UserOf<O extends AuthOptions> = PublicUser & Shown<FieldsOf<O>>;
+/** Fields that the features of `plugins` show. */
+type ExposedBy<O> = O extends { readonly plugins: readonly (infer P)[] }
+  ? Joined<P extends Plugin<string, readonly AnyEndpoint[], infer F> ? F : never>
+  : unknown;
+
+type Joined<F> = (F extends { readonly user: infer User } ? (user: User) => void : never) extends (
+  user: infer All,
+) => void
+  ? Readonly<All>
+  : unknown;
+
+/** The user of an instance: the protocol's fields, those of its features, and the app's `additionalFields`. */
+export type UserOf<O extends AuthOptions> = PublicUser & ExposedBy<O> & Shown<FieldsOf<O>>;

@@ -22,6 +22,15 @@ const fail = failures(updateErrors);
 
 const body = { username: usernameField.optional(), displayUsername: usernameField.optional() };
 
+/** What answers show of a user besides. An alias, because an interface would not do as a record. */
+// eslint-disable-next-line @typescript-eslint/consistent-type-definitions
+type ShownNames = {
+  /** As the feature normalises it. */
+  readonly username: string | null;
+  /** As typed; absent with `displayUsername: false`. */
+  readonly displayUsername?: string | null;
+};
+
 /**
  * Usernames: sign-in by them, and a unique one for each user who wants one. The options are Better Auth's.
  *
@@ -29,11 +38,14 @@ const body = { username: usernameField.optional(), displayUsername: usernameFiel
  */
 export function username(options: UsernameOptions = {}) {
   const rules = createRules(options);
-  const exposed = rules.keepsDisplayUsername ? { displayUsername: null } : {};
+  const shown: ShownNames = {
+    username: null,
+    ...(rules.keepsDisplayUsername && { displayUsername: null }),
+  };
   return plugin({
     id: "username",
     models: ["User"],
-    exposes: { user: { username: null, ...exposed } },
+    exposes: { user: shown },
     endpoints: [signInUsername(rules), isUsernameAvailable(rules)],
     extends: { signUpEmail: { body, errors }, updateUser: { body, errors: updateErrors } },
     hooks: {
