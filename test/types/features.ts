@@ -1,6 +1,6 @@
 import express from "express";
 import { betterAuth, username } from "../../lib/index.ts";
-import { typeOf } from "./same.ts";
+import { isSame, typeOf } from "./same.ts";
 
 // Never run: the compiler is the test.
 
@@ -20,6 +20,7 @@ export async function calls(): Promise<void> {
   typeOf(user.username).is<string | null>(true);
   const { available } = await auth.api.isUsernameAvailable({ body: { username: "ada" } });
   typeOf(available).is<boolean>(true);
-  // @ts-expect-error the feature is not there
-  await betterAuth().api.signInUsername({ body: { username: "ada", password: "x" } });
 }
+
+const without = betterAuth();
+isSame<"signInUsername" extends keyof typeof without.api ? true : false, false>(true);
