@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { createAuthClient } from "better-auth/client";
+import { inferAdditionalFields, usernameClient } from "better-auth/client/plugins";
+import { username } from "../lib/index.ts";
 import { startApp, TEST_ORIGIN, TEST_PASSWORD, type TestApp } from "./support/app.ts";
+import { createOutbox } from "./support/outbox.ts";
 
 /** A `fetch` with the cookies of one browser, as the client sends them with `credentials: "include"`. */
 function browserFetch(): typeof fetch {
@@ -21,13 +24,24 @@ function browserFetch(): typeof fetch {
 
 describe("the official client, unmodified", () => {
   let t: TestApp;
+  const outbox = createOutbox();
   before(async () => {
-    t = await startApp();
+    t = await startApp({
+      plugins: [username()],
+      emailAndPassword: { sendResetPassword: outbox.sender("reset") },
+      emailVerification: { sendVerificationEmail: outbox.sender("verification") },
+      user: { changeEmail: { enabled: true }, deleteUser: { enabled: true } },
+      session: { additionalFields: { theme: { type: "string", required: false } } },
+    });
   });
   after(() => t.stop());
   const newClient = () =>
     createAuthClient({
       baseURL: `${t.url}/auth`,
+      plugins: [
+        usernameClient(),
+        inferAdditionalFields({ session: { theme: { type: "string", required: false } } }),
+      ],
       fetchOptions: { customFetchImpl: browserFetch() },
     });
   let users = 0;
@@ -109,5 +123,85 @@ describe("the official client, unmodified", () => {
     const { client } = await signedUp();
     assert.equal((await client.signOut()).data?.success, true);
     assert.equal((await client.getSession()).data, null);
+  });
+
+  it("when a password is forgotten, then the mailed token sets a new one", async () => {
+    const { email } = await signedUp();
+    const client = newClient();
+    const asked = await client.requestPasswordReset({ email, redirectTo: "/new-password" });
+    assert.deepEqual([asked.error, asked.data?.status], [null, true]);
+    const { token } = await outbox.next();
+    const newPassword = "Another-9-lantern";
+    assert.equal((await client.resetPassword({ newPassword, token })).data?.status, true);
+    assert.equal((await client.signIn.email({ email, password: newPassword })).error, null);
+    const again = await client.resetPassword({ newPassword, token });
+    assert.deepEqual([again.error?.status, again.error?.code], [400, "INVALID_TOKEN"]);
+  });
+
+  it("when the password is changed with the others revoked, then this client stays signed in", async () => {
+    const { client, email } = await signedUp();
+    const { data } = await client.changePassword({
+      currentPassword: TEST_PASSWORD,
+      newPassword: "Another-9-lantern",
+      revokeOtherSessions: true,
+    });
+    assert.equal(data?.user.email, email);
+    assert.equal((await client.getSession()).data?.session.token, data.token);
+  });
+
+  it("when an address is verified and changed by mailed links, then the user has the new one", async () => {
+    const { client, email } = await signedUp();
+    assert.equal((await client.sendVerificationEmail({ email, callbackURL: "/" })).error, null);
+    const verified = await client.verifyEmail({ query: { token: (await outbox.next()).token } });
+    assert.equal(verified.error, null);
+    assert.equal((await client.getSession()).data?.user.emailVerified, true);
+    const newEmail = `new-${email}`;
+    assert.equal((await client.changeEmail({ newEmail })).data?.status, true);
+    await client.verifyEmail({ query: { token: (await outbox.next()).token } });
+    assert.equal((await client.getSession()).data?.user.email, newEmail);
+  });
+
+  it("when a field of the session is changed, then the session has it", async () => {
+    const { client } = await signedUp();
+    assert.equal((await client.updateSession({ theme: "dark" })).error, null);
+    assert.equal((await client.getSession()).data?.session.theme, "dark");
+  });
+
+  it("when the user is deleted, then nobody is signed in, and the address is free", async () => {
+    const { client, email } = await signedUp();
+    const { data } = await client.deleteUser({ password: TEST_PASSWORD });
+    assert.deepEqual(data, { success: true, message: "User deleted" });
+    assert.equal((await client.getSession()).data, null);
+    const again = await client.signUp.email({ email, password: TEST_PASSWORD, name: "Grace" });
+    assert.equal(again.error, null);
+  });
+
+  it("when a user has a username, then it is shown, taken, and signs in", async () => {
+    const email = "hopper@example.com";
+    const client = newClient();
+    const made = await client.signUp.email({
+      email,
+      password: TEST_PASSWORD,
+      name: "Grace",
+      username: "Hopper_1906",
+    });
+    assert.equal(made.error, null);
+    assert.equal(
+      (await client.isUsernameAvailable({ username: "hopper_1906" })).data?.available,
+      false,
+    );
+    const other = newClient();
+    const signIn = await other.signIn.username({
+      username: "HOPPER_1906",
+      password: TEST_PASSWORD,
+    });
+    assert.equal(signIn.error, null);
+    const { data } = await other.getSession();
+    assert.deepEqual(
+      [data?.user.username, data?.user.displayUsername],
+      ["hopper_1906", "Hopper_1906"],
+    );
+    const taken = await (await signedUp()).client.updateUser({ username: "hopper_1906" });
+    assert.deepEqual([taken.error?.status, taken.error?.code], [400, "USERNAME_IS_ALREADY_TAKEN"]);
   });
 });
