@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { KeyObject } from "node:crypto";
-import type { Connection } from "mongoose";
+import type { Connection, QueryFilter } from "mongoose";
 import type { AuthError } from "./errors.ts";
 import type { Id } from "./models/id.ts";
 import type { Models } from "./models/index.ts";
@@ -226,6 +226,14 @@ export interface Hooks {
     input: Readonly<Record<string, unknown>>,
     current: Readonly<User> | null,
   ) => Promise<Partial<User>>;
+  /**
+   * What must still hold of the stored user when these fields are written, and what is answered when it does not; null:
+   * nothing.
+   */
+  readonly expectUser?: (
+    fields: Readonly<Partial<User>>,
+    current: Readonly<User>,
+  ) => Expectation | null;
   /** Fields of a user that a unique index holds: what is answered when a value is taken. */
   readonly uniqueUserFields?: Readonly<Record<string, () => AuthError>>;
   /** After user and account are stored. */
@@ -274,6 +282,13 @@ export interface HookContext {
   readonly redirect: (location: string) => Redirect;
   /** To be returned: answers with this value. */
   readonly json: <T>(value: T) => T;
+}
+
+/** What must hold of a stored user who is changed. */
+export interface Expectation {
+  readonly where: QueryFilter<User>;
+  /** Makes what is answered when it does not. */
+  readonly otherwise: () => AuthError;
 }
 
 /** What is stored when a user signs up. */

@@ -21,6 +21,8 @@ export const MAX_KNOWN_ACCOUNTS = 5;
 export const KNOWN_DEVICE_COUNTS = 10;
 const DEVICE_ID_LENGTH = 16;
 const ACCOUNT_MARK_LENGTH = 22;
+/** An id, and marks behind it. */
+const DEVICE = /^[A-Za-z0-9]{16}(?:![\w-]{22})+$/;
 
 /** What the guard needs of a call. */
 type GuardedCall = Pick<Call, "auth" | "request" | "reply">;
@@ -30,7 +32,7 @@ type GuardedCall = Pick<Call, "auth" | "request" | "reply">;
  * looked at, from however many addresses. A browser that signed in to the account before is counted apart, so that an
  * attacker's guesses do not lock the owner out. Accounts that do not exist are counted alike.
  *
- * @param identifier lower-case e-mail address or username; stored as a MAC
+ * @param identifier lower-case e-mail address, or `usernameIdentifier()`; stored as a MAC
  * @param check null: the password was wrong; what it throws does not count
  * @throws AuthError TOO_MANY_REQUESTS (429), before the password is looked at
  */
@@ -81,13 +83,21 @@ export async function forgiveGuesses(call: GuardedCall, user: User): Promise<voi
   if (ruleOf(auth) === null) return;
   const device = readDevice(call);
   const stranger: Device = { id: device.id, accounts: [] };
-  const identifiers = [user.email, user.username].filter((text) => typeof text === "string");
+  const identifiers = [
+    user.email,
+    ...(typeof user.username === "string" ? [usernameIdentifier(user.username)] : []),
+  ];
   const keys = identifiers.flatMap((identifier) => [
     signInKey(auth, identifier, stranger),
     signInKey(auth, identifier, device),
   ]);
   for (const key of new Set([...keys, signedInKey(auth, user)])) await auth.counters.clear(key);
   rememberDevice(call, device, user.email);
+}
+
+/** Usernames may look like addresses, or like anything else where the app checks them. */
+export function usernameIdentifier(username: string): string {
+  return `username|${username}`;
 }
 
 /** Null: nothing is guarded. */
@@ -150,7 +160,8 @@ interface Device {
 function readDevice({ auth, request }: Pick<Call, "auth" | "request">): Device {
   const value = readCookies(request.headers).get(auth.cookies.knownDevice.name);
   const text = value === undefined ? null : unsign(value, auth.keys.signing);
-  const [id = "", ...accounts] = text?.split("!") ?? [];
+  // The form is checked, because other values of ours are signed in the same way.
+  const [id = "", ...accounts] = text !== null && DEVICE.test(text) ? text.split("!") : [];
   return id === "" ? { id: randomToken(DEVICE_ID_LENGTH), accounts: [] } : { id, accounts };
 }
 

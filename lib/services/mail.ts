@@ -13,6 +13,8 @@ export interface EmailClaims {
   /** Lower case; the address that the user wants. */
   readonly updateTo?: string;
   readonly requestType?: "change-email-confirmation" | "change-email-verification";
+  /** Stands for the password under which a change was asked for: with another one the token is void. */
+  readonly credential?: string;
 }
 
 /** Signs the token of a verification mail; it names its user, so that it dies with the user's address. */
@@ -79,19 +81,23 @@ export interface EmailToken {
   readonly requestType: string | undefined;
   /** Id of the user; undefined in tokens of Better Auth. */
   readonly userId: string | undefined;
+  /** As in `EmailClaims`; undefined in tokens of Better Auth. */
+  readonly credential: string | undefined;
 }
 
 /** Reads the token of a verification mail, or says why it is refused. */
 export function readEmailToken(auth: AuthContext, token: string): EmailToken | JwtRefusal {
   const claims = verifyJwt(token, auth.keys.signing, auth.now());
   if (typeof claims === "string") return claims;
-  const { sub, email, updateTo, requestType }: Readonly<Record<string, unknown>> = claims;
+  const { sub, email, updateTo, requestType, credential }: Readonly<Record<string, unknown>> =
+    claims;
   if (typeof email !== "string") return "invalid";
   return {
     email,
     updateTo: textOrNone(updateTo),
     requestType: textOrNone(requestType),
     userId: textOrNone(sub),
+    credential: textOrNone(credential),
   };
 }
 

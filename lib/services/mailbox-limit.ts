@@ -2,7 +2,7 @@ import type { AuthContext } from "../context.ts";
 import { hmacBase64url } from "../crypto/signature.ts";
 
 /** Mails that are limited, each for itself. */
-export type MailKind = "reset" | "verification";
+export type MailKind = "reset" | "verification" | "deletion";
 
 /**
  * Counts a mail to an address, known or not, and says whether it may be sent. Only while rate limits are on.
@@ -12,8 +12,26 @@ export type MailKind = "reset" | "verification";
 export async function mayMail(auth: AuthContext, kind: MailKind, email: string): Promise<boolean> {
   const { enabled, mailbox } = auth.config.rateLimit;
   if (!enabled || mailbox === false) return true;
-  const [key] = auth.keys.signing;
+  return (await auth.counters.take(counterOf(auth, kind, email), mailbox)).allowed;
+}
+
+/**
+ * Counts the first mail to the address of a new user. What was asked for before there was a user reached nobody, and
+ * must not keep this mail from them.
+ */
+export async function countFirstMail(
+  auth: AuthContext,
+  kind: MailKind,
+  email: string,
+): Promise<void> {
+  const { enabled, mailbox } = auth.config.rateLimit;
+  if (!enabled || mailbox === false) return;
+  const counter = counterOf(auth, kind, email);
+  await auth.counters.clear(counter);
+  await auth.counters.take(counter, mailbox);
+}
+
+function counterOf({ keys }: AuthContext, kind: MailKind, email: string): string {
   const purpose = `mail-${kind}|`;
-  const counter = purpose + hmacBase64url(purpose + email, key);
-  return (await auth.counters.take(counter, mailbox)).allowed;
+  return purpose + hmacBase64url(purpose + email, keys.signing[0]);
 }

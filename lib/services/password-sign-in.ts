@@ -1,7 +1,7 @@
 import { Challenge, type ActiveSession, type Call } from "../context.ts";
 import { coreErrors, failures, type AuthError, type ErrorTable } from "../errors.ts";
 import type { User } from "../models/user.ts";
-import { guardGuesses } from "./guess-guard.ts";
+import { guardGuesses, usernameIdentifier } from "./guess-guard.ts";
 import { startVerificationMail } from "./mail.ts";
 import { mayMail } from "./mailbox-limit.ts";
 import { findUserByPassword, type Login } from "./password.ts";
@@ -51,7 +51,7 @@ export async function signInWithPassword(
   wrong: () => AuthError,
 ): Promise<PasswordSignIn | Challenge> {
   const { auth, body, reply } = call;
-  const identifier = "email" in login ? login.email : login.username;
+  const identifier = "email" in login ? login.email : usernameIdentifier(login.username);
   const proven = await guardGuesses(call, identifier, () =>
     findUserByPassword(auth, login, body.password),
   );

@@ -1,4 +1,4 @@
-import type { AuthContext, Hooks } from "../context.ts";
+import type { AuthContext, Expectation, Hooks } from "../context.ts";
 import type { AuthError } from "../errors.ts";
 import { bsonType } from "../models/fields.ts";
 import type { User } from "../models/user.ts";
@@ -26,6 +26,19 @@ export async function readUserFields(
   for (const hook of hooks) Object.assign(fields, await hook.readUserFields?.(input, current));
   await refuseTakenWithoutIndex(auth, fields, current);
   return fields;
+}
+
+/** What a feature expects of the stored user when these fields are written; nothing by default. */
+export function expectationOf(
+  { hooks }: AuthContext,
+  fields: Readonly<Partial<User>>,
+  current: Readonly<User>,
+): Partial<Expectation> {
+  for (const hook of hooks) {
+    const expectation = hook.expectUser?.(fields, current) ?? null;
+    if (expectation !== null) return expectation;
+  }
+  return {};
 }
 
 /** Where old duplicates keep a unique index from being built, a look-up is all that is left. */

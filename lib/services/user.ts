@@ -1,4 +1,4 @@
-import type { QueryFilter } from "mongoose";
+import type { ClientSession, QueryFilter } from "mongoose";
 import type { ActiveSession, AuthContext, Call } from "../context.ts";
 import type { Account } from "../models/account.ts";
 import { createId, formatId, idForms, referenceForms, type Id } from "../models/id.ts";
@@ -88,30 +88,19 @@ export function findUserById({ models }: AuthContext, id: string): Promise<User 
 }
 
 /**
- * Changes fields of a user; `updatedAt` and what the app's fields make at every update come with it.
- *
- * @returns null when the user is gone
- */
-export async function updateUser(
-  auth: AuthContext,
-  id: Id,
-  changes: Partial<User>,
-): Promise<User | null> {
-  return updateUserWhere(auth, { _id: id }, changes);
-}
-
-/**
- * As `updateUser`, only while the user is as expected.
+ * Changes fields of a user who is as expected; `updatedAt` and what the app's fields make at every update come with it.
  *
  * @returns null when no user is
  */
-export async function updateUserWhere(
+export async function updateUser(
   auth: AuthContext,
   expected: Pick<User, "_id"> & QueryFilter<User>,
   changes: Partial<User>,
+  transaction?: ClientSession,
 ): Promise<User | null> {
   const made = updatesOf(auth.config.user.additionalFields);
-  return changeRow(auth, "User", expected, { ...made, ...changes, updatedAt: auth.now() });
+  const all = { ...made, ...changes, updatedAt: auth.now() };
+  return changeRow(auth, "User", expected, all, transaction);
 }
 
 /**
@@ -121,13 +110,26 @@ export async function updateUserWhere(
  * @returns false when the user was gone already; of parallel calls, one gets true
  */
 export async function deleteUser(auth: AuthContext, userId: Id): Promise<boolean> {
-  const userReference = anyOf(referenceForms(userId));
-  return inTransaction(auth, async (transaction) => {
-    await deleteRows(auth, "Session", { userId: userReference }, transaction);
-    await deleteRows(auth, "Verification", { value: formatId(userId) }, transaction);
-    await deleteRows(auth, "Account", { userId: userReference }, transaction);
+  const isDeleted = await inTransaction(auth, async (transaction) => {
+    await deleteReferences(auth, userId, transaction);
     return (await deleteRow(auth, "User", { _id: userId }, { transaction })) !== null;
   });
+  // What requests under way have added meanwhile; from now on there is no user to add anything to.
+  await deleteReferences(auth, userId, undefined).catch((error: unknown) => {
+    auth.log.error("what was added to a user during their deletion could not be deleted", error);
+  });
+  return isDeleted;
+}
+
+async function deleteReferences(
+  auth: AuthContext,
+  userId: Id,
+  transaction: ClientSession | undefined,
+): Promise<void> {
+  const userReference = anyOf(referenceForms(userId));
+  await deleteRows(auth, "Session", { userId: userReference }, transaction);
+  await deleteRows(auth, "Verification", { value: formatId(userId) }, transaction);
+  await deleteRows(auth, "Account", { userId: userReference }, transaction);
 }
 
 /** Where old duplicates keep the unique index from being built, a look-up is all that is left. */

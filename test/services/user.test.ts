@@ -95,7 +95,7 @@ describe("signUpWithPassword", () => {
       const indexes = await t.database.collection("user").indexes();
       assert.deepEqual(
         indexes.map(({ key }) => Object.keys(key as object).join()),
-        ["_id", "username"],
+        ["_id", "username", "email,_id"],
       );
     });
 

@@ -4,6 +4,7 @@ import { endpoint } from "../../endpoint.ts";
 import { failures } from "../../errors.ts";
 import type { User } from "../../models/user.ts";
 import type { ChangeEmailOptions } from "../../options.ts";
+import { credentialMark, endMailedTokens } from "../../services/credential.ts";
 import { isDuplicateKey } from "../../services/database-errors.ts";
 import { notTrue } from "../../services/filter.ts";
 import {
@@ -15,7 +16,8 @@ import {
 } from "../../services/mail.ts";
 import { mayMail } from "../../services/mailbox-limit.ts";
 import { setSessionCookies } from "../../services/session.ts";
-import { updateUserWhere } from "../../services/user.ts";
+import { inTransaction } from "../../services/transaction.ts";
+import { updateUser } from "../../services/user.ts";
 import { emailAddress, returnAddress } from "./schemas.ts";
 
 const errors = {
@@ -53,11 +55,12 @@ export const changeEmail = endpoint("changeEmail", {
     const message = branch === "update" ? UPDATED : MAILED;
     const mailbox = branch === "confirm" ? active.user.email : newEmail;
     const isMailed = await mayMail(auth, "verification", mailbox);
+    const credential = await credentialMark(auth, active.user._id);
     // A taken address gets the same answer: otherwise this would tell which ones are known.
     const isTaken = (await auth.models.User.exists({ email: newEmail })) !== null;
     if (isTaken) return { status: true as const, message, user: null };
     if (branch === "update") await updateNow(call, newEmail, { callbackURL, isMailed });
-    else if (isMailed) startMailOf(call, branch, newEmail, callbackURL);
+    else if (isMailed) startMailOf(call, branch, { updateTo: newEmail, credential }, callbackURL);
     return { status: true as const, message, user: null };
   },
 });
@@ -74,17 +77,17 @@ function branchOf({ auth }: ChangeCall, { emailVerified }: User): Branch | null 
 function startMailOf(
   call: ChangeCall,
   branch: Exclude<Branch, "update">,
-  newEmail: string,
+  asked: { readonly updateTo: string; readonly credential: string },
   callbackURL: string | undefined,
 ): void {
   const { user } = call.active;
   const { sendChangeEmailConfirmation } = call.auth.config.user.changeEmail;
-  const claims = { email: user.email, updateTo: newEmail };
+  const claims = { email: user.email, ...asked };
   if (branch === "confirm" && sendChangeEmailConfirmation !== undefined) {
     mailOldAddress(call, sendChangeEmailConfirmation, claims, callbackURL);
     return;
   }
-  startVerificationMail(call, { ...user, email: newEmail }, callbackURL, {
+  startVerificationMail(call, { ...user, email: asked.updateTo }, callbackURL, {
     ...claims,
     requestType: "change-email-verification",
   });
@@ -101,11 +104,12 @@ async function updateNow(
 ): Promise<void> {
   const { auth, active, request, reply } = call;
   const { _id, email } = active.user;
-  const changed = await updateUserWhere(
-    auth,
-    { _id, email, emailVerified: notTrue() },
-    { email: newEmail },
-  ).catch((error: unknown) => {
+  const expected = { _id, email, emailVerified: notTrue() };
+  const changed = await inTransaction(auth, async (transaction) => {
+    const replaced = await updateUser(auth, expected, { email: newEmail }, transaction);
+    if (replaced !== null) await endMailedTokens(auth, _id, transaction);
+    return replaced;
+  }).catch((error: unknown) => {
     if (isDuplicateKey(error)) return null;
     throw error;
   });

@@ -7,6 +7,7 @@ import type { MailSender } from "../../options.ts";
 import { findCredential } from "../../services/credential.ts";
 import { guardOwnPassword } from "../../services/guess-guard.ts";
 import { linkTo, startMail } from "../../services/mail.ts";
+import { mayMail } from "../../services/mailbox-limit.ts";
 import { matchesPassword } from "../../services/password.ts";
 import { isFresh } from "../../services/session.ts";
 import { deleteAccount } from "../../services/user-deletion.ts";
@@ -71,6 +72,7 @@ async function checkPassword(call: DeleteCall, password: string): Promise<void> 
 
 async function mailLink(call: DeleteCall, send: MailSender, callbackURL: string): Promise<void> {
   const { auth, active } = call;
+  if (!(await mayMail(auth, "deletion", active.user.email))) return;
   const token = await issueVerification(auth, ACCOUNT_DELETION, {
     userId: active.user._id,
     expiresIn: auth.config.user.deleteUser.deleteTokenExpiresIn,

@@ -4,7 +4,7 @@ import { failCore, failures } from "../../errors.ts";
 import { fieldErrors } from "../../services/additional-fields.ts";
 import { isRefusal } from "../../services/database-errors.ts";
 import { setSessionCookies } from "../../services/session.ts";
-import { readUserFields, takenField } from "../../services/user-fields.ts";
+import { expectationOf, readUserFields, takenField } from "../../services/user-fields.ts";
 import { updateUser } from "../../services/user.ts";
 import { imageAddress, personName, publicUser } from "./schemas.ts";
 
@@ -34,13 +34,15 @@ export const updateUserEndpoint = endpoint("updateUser", {
       ...(image !== undefined && { image }),
     };
     if (Object.keys(changes).length === 0) throw fail("NO_FIELDS_TO_UPDATE");
-    const user = await updateUser(auth, active.user._id, changes).catch((error: unknown) => {
+    const { where, otherwise } = expectationOf(auth, changes, active.user);
+    const expected = { ...where, _id: active.user._id };
+    const user = await updateUser(auth, expected, changes).catch((error: unknown) => {
       const taken = takenField(auth, error);
       if (taken !== null) throw taken;
       if (isRefusal(error)) throw fail("FAILED_TO_UPDATE_USER", { cause: error });
       throw error;
     });
-    if (user === null) throw failCore("UNAUTHORIZED");
+    if (user === null) throw otherwise?.() ?? failCore("UNAUTHORIZED");
     await setSessionCookies(auth, request, reply, { ...active, user });
     return { status: true as const, user: auth.views.user(user) };
   },

@@ -58,14 +58,14 @@ async function carryOut(
     throw fail(token === "expired" ? "TOKEN_EXPIRED" : "INVALID_TOKEN");
   }
   const user = await findNamedUser(call, token);
-  const { email, updateTo, requestType } = token;
+  const { email, updateTo, requestType, credential } = token;
   const isOwn = call.active !== null && String(call.active.user._id) === String(user._id);
   if (updateTo === undefined) {
     const verified = await verifyAddress(call, user);
     return isOwn ? verified : null;
   }
   if (call.active !== null && !isOwn) throw fail("INVALID_USER");
-  const change = { email, updateTo };
+  const change = { email, updateTo, ...(credential !== undefined && { credential }) };
   switch (requestType) {
     case "change-email-confirmation":
       await confirmChange(call, user, change, callbackURL);

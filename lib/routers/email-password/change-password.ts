@@ -4,7 +4,11 @@ import { endpoint } from "../../endpoint.ts";
 import { failures } from "../../errors.ts";
 import type { Account } from "../../models/account.ts";
 import { changeRow } from "../../services/changes.ts";
-import { endOldCredentials, findCredential } from "../../services/credential.ts";
+import {
+  endOldCredentials,
+  endOvertakenSessions,
+  findCredential,
+} from "../../services/credential.ts";
 import { guardOwnPassword } from "../../services/guess-guard.ts";
 import {
   checkNewPassword,
@@ -50,6 +54,7 @@ export const changePassword = endpoint("changePassword", {
     const hash = await hashForStorage(auth, body.newPassword);
     const revoke = body.revokeOtherSessions === true;
     const renewed = await replace(call, { account, stored, hash, revoke });
+    if (renewed !== null) await endOvertakenSessions(auth, user._id, renewed.session._id);
     if (renewed !== null) await setSessionCookies(auth, request, reply, renewed);
     return { token: renewed?.token ?? null, user: auth.views.user(user) };
   },

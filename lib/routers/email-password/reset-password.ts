@@ -3,7 +3,7 @@ import { endpoint } from "../../endpoint.ts";
 import { failures } from "../../errors.ts";
 import { runInBackground } from "../../services/background.ts";
 import { clearSessionCopy } from "../../services/cookie-cache.ts";
-import { endOldCredentials, putPassword } from "../../services/credential.ts";
+import { endOldCredentials, endOvertakenSessions, putPassword } from "../../services/credential.ts";
 import { fetchRequest } from "../../services/fetch-request.ts";
 import { forgiveGuesses } from "../../services/guess-guard.ts";
 import { checkNewPassword, hashForStorage, newPasswordErrors } from "../../services/password.ts";
@@ -54,6 +54,7 @@ export const resetPassword = endpoint("resetPassword", {
     });
     // This browser may hold a copy of a session that has just ended.
     clearSessionCopy(auth, request, reply);
+    if (revokeSessionsOnPasswordReset) await endOvertakenSessions(auth, user._id, undefined);
     await forgiveGuesses(call, user);
     if (onPasswordReset !== undefined) {
       runInBackground(auth, "emailAndPassword.onPasswordReset", async () => {

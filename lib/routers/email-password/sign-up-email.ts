@@ -7,7 +7,7 @@ import { fieldErrors } from "../../services/additional-fields.ts";
 import { runInBackground } from "../../services/background.ts";
 import { isRefusal } from "../../services/database-errors.ts";
 import { fetchRequest } from "../../services/fetch-request.ts";
-import { mayMail } from "../../services/mailbox-limit.ts";
+import { countFirstMail, mayMail } from "../../services/mailbox-limit.ts";
 import { markKnownDevice } from "../../services/guess-guard.ts";
 import { startVerificationMail } from "../../services/mail.ts";
 import { checkNewPassword, hashForStorage, newPasswordErrors } from "../../services/password.ts";
@@ -61,8 +61,7 @@ export const signUpEmail = endpoint("signUpEmail", {
       auth.config.emailAndPassword;
     if (!enabled || disableSignUp) throw fail("EMAIL_PASSWORD_SIGN_UP_DISABLED");
     const { name, email, password, image, rememberMe } = body;
-    const username = typeof body["username"] === "string" ? body["username"].toLowerCase() : null;
-    await checkNewPassword(auth, password, { email, username });
+    await checkNewPassword(auth, password, { email, username: nameIn(body) });
     const extra = await readUserFields(auth, body, null);
     const fields: NewUser = { ...extra, name, email, ...(image != null && { image }) };
     const passwordHash = await hashForStorage(auth, password);
@@ -75,7 +74,10 @@ export const signUpEmail = endpoint("signUpEmail", {
       if (signsIn) throw fail("USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL");
       return pretendSuccess(call, fields, user, isMailed);
     }
-    if (isMailed && sendsVerification(auth)) startVerificationMail(call, user, body.callbackURL);
+    if (sendsVerification(auth)) {
+      if (!isMailed) await countFirstMail(auth, "verification", user.email);
+      startVerificationMail(call, user, body.callbackURL);
+    }
     if (active === null) return { token: null, user: auth.views.user(user), session: null };
     await setSessionCookies(auth, request, reply, active);
     markKnownDevice(call, email);
@@ -86,6 +88,12 @@ export const signUpEmail = endpoint("signUpEmail", {
     };
   },
 });
+
+/** What becomes the username, where users have one. */
+function nameIn(body: Readonly<Record<string, unknown>>): string | null {
+  const name = body["username"] ?? body["displayUsername"];
+  return typeof name === "string" ? name.toLowerCase() : null;
+}
 
 /** Whether someone is mailed: the new user, or the known one. */
 function mails(auth: AuthContext): boolean {

@@ -1,6 +1,7 @@
 import { failures, type ErrorTable } from "../../errors.ts";
 import type { User } from "../../models/user.ts";
 import { plugin } from "../../plugin.ts";
+import { anyOf } from "../../services/filter.ts";
 import { isUsernameAvailable } from "./is-username-available.ts";
 import { createRules, nameErrors, usernameField } from "./schemas.ts";
 import type { UsernameOptions, UsernameRules } from "./schemas.ts";
@@ -50,6 +51,13 @@ export function username(options: UsernameOptions = {}) {
     extends: { signUpEmail: { body, errors }, updateUser: { body, errors: updateErrors } },
     hooks: {
       readUserFields: (input, current) => readNames(rules, input, current),
+      expectUser: (fields, current) =>
+        rules.isImmutable && fields.username !== undefined
+          ? {
+              where: { username: anyOf([current.username ?? null, fields.username]) },
+              otherwise: () => fail("USERNAME_IS_IMMUTABLE"),
+            }
+          : null,
       uniqueUserFields: { username: () => fail("USERNAME_IS_ALREADY_TAKEN") },
     },
   });
