@@ -497,12 +497,12 @@ export type ChangesOf<Row> = Partial<RecordOf<Row>> & Pick<RecordOf<Row>, "id">;
  *
  * @param record what is written or deleted; tokens and passwords in the form in which they are stored
  * @param context of the running request; null where a guard renews or ends a session
- * @param session the running transaction, for the app's own writes: `{ session }`; undefined on a standalone server
+ * @param session the running transaction, for the app's own writes: `{ session }`; null on a standalone server
  */
 export type BeforeChange<R> = (
   record: R,
   context: HookContext | null,
-  session: ClientSession | undefined,
+  session: ClientSession | null,
 ) =>
   | Awaitable<boolean | { readonly data: Readonly<Record<string, unknown>> } | undefined>
   | Awaitable<void>;
@@ -511,7 +511,7 @@ export type BeforeChange<R> = (
 export type AfterChange<R> = (
   record: R,
   context: HookContext | null,
-  session: ClientSession | undefined,
+  session: ClientSession | null,
 ) => unknown;
 
 /** Callbacks around one kind of change. */
