@@ -20,6 +20,7 @@ import { connectionSource, createDatabase } from "./services/database.ts";
 import type { IndexReport } from "./services/indexes.ts";
 import { createLog } from "./services/log.ts";
 import { createOrigins } from "./services/origins.ts";
+import { createRefusedAddresses } from "./services/refused-addresses.ts";
 import { createSessionLookup } from "./services/session-lookup.ts";
 import type { UserOf } from "./user-type.ts";
 import { createViews, type ExtraField, type ExtraFields } from "./views.ts";
@@ -75,6 +76,7 @@ export function betterAuth<const O extends AuthOptions = Record<never, never>>(
   for (const warning of config.warnings) log.warn(warning);
   const features = extendFeatures([...builtInFeatures, ...config.plugins]);
   checkHookNames(config, features);
+  for (const warning of unknownPaths(config, features)) log.warn(warning);
   const source = connectionSource(config.database, process.env);
   const models = compileModels({
     connection: source.connection,
@@ -109,6 +111,7 @@ export function betterAuth<const O extends AuthOptions = Record<never, never>>(
           })
         : createMemoryCounters(now),
     origins: createOrigins(config),
+    refused: createRefusedAddresses(config, log),
     keys: signingKeys(config),
     hookContext: null,
     hooks: features.flatMap(({ hooks }) => (hooks === undefined ? [] : [hooks])),
@@ -153,6 +156,21 @@ function checkHookNames({ hooks }: Config, features: readonly Plugin[]): void {
       `betterAuth(): hooks.${when}.${wrong} is no endpoint; did you mean ${meant}?`,
     );
   }
+}
+
+/** Paths of the options that no enabled feature has; a sentence each. Patterns may mean what is not there yet. */
+function unknownPaths({ disabledPaths, rateLimit }: Config, features: readonly Plugin[]): string[] {
+  const known = features.flatMap(({ endpoints }) => endpoints.flatMap(({ paths }) => paths));
+  const given = [
+    ...disabledPaths.map((path) => ["disabledPaths", path] as const),
+    ...Object.keys(rateLimit.customRules).map((path) => ["rateLimit.customRules", path] as const),
+  ];
+  return given
+    .filter(([, path]) => !path.includes("*") && !known.includes(path))
+    .map(([option, path]) => {
+      const nearest = closestMatch(path, known) ?? "/ok";
+      return `${option}: no enabled feature has ${path}; the nearest is ${nearest}`;
+    });
 }
 
 /** The models of the enabled features, and the counters where the database keeps them. */

@@ -9,7 +9,7 @@ import { withQuery } from "../services/redirect-url.ts";
 import { findActive, findActiveToRead, isFresh, isReading } from "../services/session.ts";
 import type { PublicSession, PublicUser } from "../views.ts";
 import { requestInfo } from "./request-info.ts";
-import { writeFailure, writeRedirect, writeReply } from "./write-answer.ts";
+import { calledBy, writeFailure, writeRedirect, writeReply } from "./write-answer.ts";
 
 /** What `requireSession` and `requireAdmin` put on the request. */
 export interface AuthOnRequest<U> {
@@ -176,7 +176,7 @@ async function refuse(
   res: Response,
   thrown: unknown,
 ): Promise<void> {
-  const error = asAuthError(thrown, auth.log);
+  const error = asAuthError(thrown, auth.log, calledBy(req, null));
   res.setHeader("Cache-Control", "no-store");
   if (redirectTo === undefined || error.status >= 500 || !wantsPage(req)) {
     writeFailure(null, res, error, auth.log);
