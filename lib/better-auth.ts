@@ -7,6 +7,7 @@ import { builtInFeatures, extendFeatures } from "./features.ts";
 import { createAdminGuard } from "./middleware/require-admin.ts";
 import {
   createGuard,
+  type AuthOnRequest,
   type FoundSessions,
   type SessionGuard,
 } from "./middleware/require-session.ts";
@@ -22,7 +23,7 @@ import { createLog } from "./services/log.ts";
 import { createOrigins } from "./services/origins.ts";
 import { createRefusedAddresses } from "./services/refused-addresses.ts";
 import { createSessionLookup } from "./services/session-lookup.ts";
-import type { UserOf } from "./user-type.ts";
+import type { SessionOf, UserOf } from "./record-types.ts";
 import { createViews, type ExtraField, type ExtraFields } from "./views.ts";
 
 /** The features of an instance: those that are always there, and `plugins`. */
@@ -37,15 +38,17 @@ export interface AuthInstance<O extends AuthOptions> {
   /** Each feature's Router alone, by id; what it does not know goes on to the app. */
   readonly routers: Readonly<Record<string, Router>>;
   /** Lets requests with a live session pass and puts `{ session, user }` on `req.auth`. */
-  readonly requireSession: SessionGuard<UserOf<O>>;
+  readonly requireSession: SessionGuard<UserOf<O>, SessionOf<O>>;
   /** As `requireSession`, for administrators: a role among `adminRoles`, or an id in `adminUserIds`. */
-  readonly requireAdmin: SessionGuard<UserOf<O>>;
+  readonly requireAdmin: SessionGuard<UserOf<O>, SessionOf<O>>;
   /** The endpoints as functions: `auth.api.signInEmail({ body })`. */
-  readonly api: ServerApi<FeaturesOf<O>, UserOf<O>>;
+  readonly api: ServerApi<FeaturesOf<O>, UserOf<O>, SessionOf<O>>;
   /** The Mongoose models; their collections are those of Better Auth. */
   readonly models: Models;
   /** The options, parsed. */
   readonly config: Config;
+  /** For the compiler only, empty at run time: `typeof auth.$Infer.Session` is what a guard puts on `req.auth`. */
+  readonly $Infer: { readonly Session: AuthOnRequest<UserOf<O>, SessionOf<O>> };
   /**
    * Connects and builds the indexes; requests wait for it by themselves. After a failure the next call tries again.
    *
@@ -128,6 +131,7 @@ function assemble<O extends AuthOptions>(
 ): Auth<O> {
   const { combined, byFeature } = createRouters(context, features);
   const found: FoundSessions = new WeakMap();
+  const inferred: object = {};
   const instance = {
     router: combined,
     routers: Object.freeze(Object.fromEntries(byFeature)),
@@ -136,6 +140,7 @@ function assemble<O extends AuthOptions>(
     api: createApi(context, features),
     models: context.models,
     config: context.config,
+    $Infer: inferred as Auth<O>["$Infer"],
     ready: () => database.ready(),
     ensureIndexes: () => database.ensureIndexes(),
     close: () => database.close(),

@@ -32,4 +32,8 @@ describe("betterAuth", () => {
       ]);
     });
   });
+
+  it("when $Infer is looked at, then it is empty: it exists for the compiler", () => {
+    assert.deepEqual(betterAuth({ secret: TEST_SECRET, baseURL: TEST_ORIGIN }).$Infer, {});
+  });
 });
