@@ -16,7 +16,7 @@ export type { Session } from "./models/session.ts";
 export type { User } from "./models/user.ts";
 export type { Verification } from "./models/verification.ts";
 export type * from "./options.ts";
-export type { Plugin } from "./plugin.ts";
+export type { ApiArguments, ApiCall, ApiHeaders, Exposed, Plugin, ServerApi } from "./plugin.ts";
 export { username, type UsernameOptions } from "./routers/username/index.ts";
 export type { IndexFailure, IndexReport } from "./services/indexes.ts";
 export type { SessionOf, UserOf } from "./record-types.ts";
