@@ -60,7 +60,7 @@ describe("what is logged of refused addresses", () => {
     const [line = "", ...others] = t.logged;
     assert.deepEqual(others, []);
     assert.ok(line.startsWith("warn: Return address /a\\u{a}\\u{1b}[31m\\u{202e}xxx"), line);
-    assert.equal((/address (.*) is no/.exec(line))?.[1]?.length, 200);
+    assert.equal(/address (.*) is no/.exec(line)?.[1]?.length, 200);
   });
 
   it("when addresses differ endlessly, then 100 are logged", async () => {
