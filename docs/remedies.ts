@@ -20,9 +20,10 @@ export const REMEDIES: Readonly<Record<string, string>> = {
   FAILED_TO_UPDATE_USER: "As `FAILED_TO_CREATE_USER`.",
   FIELD_NOT_ALLOWED: "Leave the field out; its `additionalFields` entry has `input: false`.",
   FORBIDDEN: "Give the user a role of `adminRoles`, or name their id in `adminUserIds`.",
-  INTERNAL_SERVER_ERROR: "Look into the log, and report it.",
+  INTERNAL_SERVER_ERROR:
+    "Look into the log: it names what was called, and the cause. A hook of yours throws an `AuthError` to refuse; report what is not yours.",
   INVALID_ORIGIN:
-    "Add the page's origin to `trustedOrigins`; if it is the app's own, `baseURL` is another (scheme and port count).",
+    "Add the page's origin to `trustedOrigins` (the log has both); if it is the app's own, `baseURL` is another (scheme and port count).",
   METHOD_NOT_ALLOWED: "Use a method that the header `Allow` names.",
   MISSING_FIELD: "Send the field, or set `required: false` on its `additionalFields` entry.",
   MISSING_OR_NULL_ORIGIN:

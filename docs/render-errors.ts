@@ -16,7 +16,8 @@ const ELSEWHERE: Readonly<Partial<Record<keyof typeof coreErrors, string>>> = {
   FORBIDDEN: "`requireAdmin`",
   NOT_FOUND: "unknown paths",
   METHOD_NOT_ALLOWED: "known paths, other methods",
-  INTERNAL_SERVER_ERROR: "anywhere: a defect, whose cause is in the log",
+  INTERNAL_SERVER_ERROR:
+    "anywhere: a defect, or an error that your hook threw; the log has the cause",
 };
 
 /** Every code with status, message and the endpoints that answer with it. */

@@ -41,7 +41,7 @@ function serverCall(auth: AuthContext, endpoint: AnyEndpoint) {
       for (const cookie of cookieHeaders(reply)) sent.append("set-cookie", cookie);
       return { headers: sent, response };
     } catch (error) {
-      throw asAuthError(error, auth.log);
+      throw asAuthError(error, auth.log, `auth.api.${endpoint.name}`);
     }
   };
 }

@@ -7,6 +7,7 @@ import { builtInFeatures, extendFeatures } from "./features.ts";
 import { createAdminGuard } from "./middleware/require-admin.ts";
 import {
   createGuard,
+  type AuthOnRequest,
   type FoundSessions,
   type SessionGuard,
 } from "./middleware/require-session.ts";
@@ -20,8 +21,9 @@ import { connectionSource, createDatabase } from "./services/database.ts";
 import type { IndexReport } from "./services/indexes.ts";
 import { createLog } from "./services/log.ts";
 import { createOrigins } from "./services/origins.ts";
+import { createRefusedAddresses } from "./services/refused-addresses.ts";
 import { createSessionLookup } from "./services/session-lookup.ts";
-import type { UserOf } from "./user-type.ts";
+import type { SessionOf, UserOf } from "./record-types.ts";
 import { createViews, type ExtraField, type ExtraFields } from "./views.ts";
 
 /** The features of an instance: those that are always there, and `plugins`. */
@@ -36,15 +38,17 @@ export interface AuthInstance<O extends AuthOptions> {
   /** Each feature's Router alone, by id; what it does not know goes on to the app. */
   readonly routers: Readonly<Record<string, Router>>;
   /** Lets requests with a live session pass and puts `{ session, user }` on `req.auth`. */
-  readonly requireSession: SessionGuard<UserOf<O>>;
+  readonly requireSession: SessionGuard<UserOf<O>, SessionOf<O>>;
   /** As `requireSession`, for administrators: a role among `adminRoles`, or an id in `adminUserIds`. */
-  readonly requireAdmin: SessionGuard<UserOf<O>>;
+  readonly requireAdmin: SessionGuard<UserOf<O>, SessionOf<O>>;
   /** The endpoints as functions: `auth.api.signInEmail({ body })`. */
-  readonly api: ServerApi<FeaturesOf<O>, UserOf<O>>;
+  readonly api: ServerApi<FeaturesOf<O>, UserOf<O>, SessionOf<O>>;
   /** The Mongoose models; their collections are those of Better Auth. */
   readonly models: Models;
   /** The options, parsed. */
   readonly config: Config;
+  /** For the compiler only, empty at run time: `typeof auth.$Infer.Session` is what a guard puts on `req.auth`. */
+  readonly $Infer: { readonly Session: AuthOnRequest<UserOf<O>, SessionOf<O>> };
   /**
    * Connects and builds the indexes; requests wait for it by themselves. After a failure the next call tries again.
    *
@@ -75,6 +79,7 @@ export function betterAuth<const O extends AuthOptions = Record<never, never>>(
   for (const warning of config.warnings) log.warn(warning);
   const features = extendFeatures([...builtInFeatures, ...config.plugins]);
   checkHookNames(config, features);
+  for (const warning of unknownPaths(config, features)) log.warn(warning);
   const source = connectionSource(config.database, process.env);
   const models = compileModels({
     connection: source.connection,
@@ -109,6 +114,7 @@ export function betterAuth<const O extends AuthOptions = Record<never, never>>(
           })
         : createMemoryCounters(now),
     origins: createOrigins(config),
+    refused: createRefusedAddresses(config, log),
     keys: signingKeys(config),
     hookContext: null,
     hooks: features.flatMap(({ hooks }) => (hooks === undefined ? [] : [hooks])),
@@ -125,6 +131,7 @@ function assemble<O extends AuthOptions>(
 ): Auth<O> {
   const { combined, byFeature } = createRouters(context, features);
   const found: FoundSessions = new WeakMap();
+  const inferred: object = {};
   const instance = {
     router: combined,
     routers: Object.freeze(Object.fromEntries(byFeature)),
@@ -133,6 +140,7 @@ function assemble<O extends AuthOptions>(
     api: createApi(context, features),
     models: context.models,
     config: context.config,
+    $Infer: inferred as Auth<O>["$Infer"],
     ready: () => database.ready(),
     ensureIndexes: () => database.ensureIndexes(),
     close: () => database.close(),
@@ -153,6 +161,21 @@ function checkHookNames({ hooks }: Config, features: readonly Plugin[]): void {
       `betterAuth(): hooks.${when}.${wrong} is no endpoint; did you mean ${meant}?`,
     );
   }
+}
+
+/** Paths of the options that no enabled feature has; a sentence each. Patterns may mean what is not there yet. */
+function unknownPaths({ disabledPaths, rateLimit }: Config, features: readonly Plugin[]): string[] {
+  const known = features.flatMap(({ endpoints }) => endpoints.flatMap(({ paths }) => paths));
+  const given = [
+    ...disabledPaths.map((path) => ["disabledPaths", path] as const),
+    ...Object.keys(rateLimit.customRules).map((path) => ["rateLimit.customRules", path] as const),
+  ];
+  return given
+    .filter(([, path]) => !path.includes("*") && !known.includes(path))
+    .map(([option, path]) => {
+      const nearest = closestMatch(path, known) ?? "/ok";
+      return `${option}: no enabled feature has ${path}; the nearest is ${nearest}`;
+    });
 }
 
 /** The models of the enabled features, and the counters where the database keeps them. */

@@ -21,6 +21,7 @@ export interface AuthContext {
   readonly sessions: SessionLookup;
   readonly counters: Counters;
   readonly origins: Origins;
+  readonly refused: RefusedAddresses;
   readonly keys: Keys;
   /** Of every feature, in their order. */
   readonly hooks: readonly Hooks[];
@@ -88,6 +89,14 @@ export interface Origins {
   trustsOrigin(origin: string, request: RequestInfo): Promise<boolean> | boolean;
   /** The safe form of a return address, or null when it must be refused. */
   checkRedirect(address: string, request: RequestInfo): Promise<string | null> | (string | null);
+}
+
+/** Tells the operator, once for each, which origins and return addresses were refused and what to do. */
+export interface RefusedAddresses {
+  /** @param origin as sent */
+  origin(origin: string): void;
+  /** @param address as sent; of a whole URL the host is shown, of a path what stands before the query */
+  returnAddress(address: string): void;
 }
 
 /** One line for the operator; never a secret. */

@@ -1,8 +1,10 @@
 export { betterAuth, type Auth, type AuthInstance } from "./better-auth.ts";
 export type { HookContext } from "./context.ts";
+export type { AnyEndpoint, Endpoint, Signature } from "./endpoint.ts";
 export { AuthError } from "./errors.ts";
 export type {
   AuthOnRequest,
+  AuthRequest,
   Guard,
   GuardOptions,
   SessionGuard,
@@ -14,7 +16,8 @@ export type { Session } from "./models/session.ts";
 export type { User } from "./models/user.ts";
 export type { Verification } from "./models/verification.ts";
 export type * from "./options.ts";
-export type { Plugin } from "./plugin.ts";
+export type { ApiArguments, ApiCall, ApiHeaders, Exposed, Plugin, ServerApi } from "./plugin.ts";
 export { username, type UsernameOptions } from "./routers/username/index.ts";
 export type { IndexFailure, IndexReport } from "./services/indexes.ts";
+export type { SessionOf, UserOf } from "./record-types.ts";
 export type { PublicSession, PublicUser, ShownSession } from "./views.ts";

@@ -497,12 +497,12 @@ export type ChangesOf<Row> = Partial<RecordOf<Row>> & Pick<RecordOf<Row>, "id">;
  *
  * @param record what is written or deleted; tokens and passwords in the form in which they are stored
  * @param context of the running request; null where a guard renews or ends a session
- * @param session the running transaction, for the app's own writes: `{ session }`; undefined on a standalone server
+ * @param session the running transaction, for the app's own writes: `{ session }`; null on a standalone server
  */
 export type BeforeChange<R> = (
   record: R,
   context: HookContext | null,
-  session: ClientSession | undefined,
+  session: ClientSession | null,
 ) =>
   | Awaitable<boolean | { readonly data: Readonly<Record<string, unknown>> } | undefined>
   | Awaitable<void>;
@@ -511,7 +511,7 @@ export type BeforeChange<R> = (
 export type AfterChange<R> = (
   record: R,
   context: HookContext | null,
-  session: ClientSession | undefined,
+  session: ClientSession | null,
 ) => unknown;
 
 /** Callbacks around one kind of change. */
@@ -865,7 +865,7 @@ const schema = group({
         typeof value === "string"
           ? /^mongodb(?:\+srv)?:\/\/./.test(value)
           : typeof value === "object" && value !== null && isConnection(value),
-      "a URI that starts with mongodb:// or mongodb+srv://, or a Mongoose connection",
+      "a URI that starts with mongodb:// or mongodb+srv://, or a Mongoose connection (pass mongoose.connection)",
     )
     .optional(),
   trustedOrigins: z
@@ -1202,6 +1202,7 @@ export function readOptions(options: AuthOptions, env: NodeJS.ProcessEnv): Confi
   const { emailAndPassword, socialProviders, verification, rateLimit, advanced } = rest;
   const isOnlyWay =
     options.emailAndPassword === undefined && Object.keys(socialProviders).length === 0;
+  checkPlugins(result.data.plugins);
   refuseTakenNames(result.data);
   const { minPasswordLength, maxPasswordLength } = emailAndPassword;
   if (minPasswordLength > maxPasswordLength) {
@@ -1211,18 +1212,17 @@ export function readOptions(options: AuthOptions, env: NodeJS.ProcessEnv): Confi
   const production = env["NODE_ENV"] === "production";
   const warnings: string[] = [];
   if (inert.length > 0) warnings.push(`These options have no effect here: ${inert.join(", ")}`);
-  const later = withoutEffectYet(result.data);
+  const later = withoutEffectYet(options);
   if (later.length > 0) warnings.push(`These options have no effect yet: ${later.join(", ")}`);
   if (rateLimit.storage === "secondary-storage") {
     warnings.push('rateLimit.storage "secondary-storage" means the database here');
   }
-  if (confirmsInVain(result.data)) {
-    warnings.push(
-      "user.changeEmail.sendChangeEmailConfirmation needs emailVerification.sendVerificationEmail, which asks the new " +
-        "address: without it the address stays as it is after the old one has confirmed",
-    );
-  }
-  const url = readBaseURL(baseURL, env, production, warnings);
+  warnings.push(...contradictions(options, result.data));
+  const missing: string[] = [];
+  const notes: Notes = { production, warnings, missing };
+  const url = readBaseURL(baseURL, env, notes);
+  const keys = readSecrets({ secret, secrets }, env, notes);
+  if (missing.length > 0) throw wrong(missing.join("; "));
   const useSecureCookies = advanced.useSecureCookies ?? url?.protocol === "https:";
   const { enabled: crossSubDomain, domain } = advanced.crossSubDomainCookies;
   if (crossSubDomain && domain === undefined && url === undefined) {
@@ -1234,7 +1234,7 @@ export function readOptions(options: AuthOptions, env: NodeJS.ProcessEnv): Confi
     production,
     baseURL: url?.origin,
     basePath: readBasePath(basePath, url),
-    ...readSecrets({ secret, secrets }, env, production, warnings),
+    ...keys,
     trustedOrigins: readTrustedOrigins(trustedOrigins, url, env),
     emailAndPassword: { ...emailAndPassword, enabled: emailAndPassword.enabled ?? isOnlyWay },
     verification: {
@@ -1256,6 +1256,26 @@ export function readOptions(options: AuthOptions, env: NodeJS.ProcessEnv): Confi
   } satisfies Config);
 }
 
+/** Checked, and read by nothing yet. The warning at start and the mark in docs/options.md are made from this list. */
+export const WITHOUT_EFFECT_YET = [
+  "appName",
+  "socialProviders",
+  "user.fields",
+  "session.fields",
+  "session.cache",
+  "account.fields",
+  "account.additionalFields",
+  "account.updateAccountOnSignIn",
+  "account.accountLinking",
+  "account.encryptOAuthTokens",
+  "account.skipStateCookieCheck",
+  "account.storeStateStrategy",
+  "account.storeAccountCookie",
+  "verification.fields",
+  "verification.additionalFields",
+  "rateLimit.fields",
+] as const satisfies readonly Written[];
+
 /** Names that additional fields cannot have: built-in fields, and what else the bodies of requests carry. */
 const TAKEN_NAMES = {
   user: [
@@ -1267,34 +1287,103 @@ const TAKEN_NAMES = {
 
 function refuseTakenNames(data: ParsedOptions): void {
   for (const model of ["user", "session"] as const) {
-    const taken = TAKEN_NAMES[model].find((name) => name in data[model].additionalFields);
-    if (taken === undefined) continue;
-    throw wrong(
-      `${model}.additionalFields.${taken} is the name of a built-in field; choose another one`,
-    );
+    const given = data[model].additionalFields;
+    const refuse = (names: readonly string[], owner: string): void => {
+      const taken = names.find((name) => Object.hasOwn(given, name));
+      if (taken === undefined) return;
+      throw wrong(
+        `${model}.additionalFields.${taken} is the name of a field of ${owner}; choose another one`,
+      );
+    };
+    refuse(TAKEN_NAMES[model], "the library");
+    for (const { id, exposes } of data.plugins) {
+      refuse(Object.keys(exposes?.[model] ?? {}), `the feature "${id}"`);
+    }
   }
 }
 
-/** Whether the old address is asked about a change that the new one cannot be asked about. */
-function confirmsInVain({ user, emailVerification }: ParsedOptions): boolean {
-  const { enabled, sendChangeEmailConfirmation } = user.changeEmail;
-  const confirms = enabled && sendChangeEmailConfirmation !== undefined;
-  return confirms && emailVerification.sendVerificationEmail === undefined;
+/** What to do in place of a plugin of Better Auth, by its id. */
+const INSTEAD_OF_PLUGIN: Readonly<Record<string, string>> = {
+  bearer: "here bearer is always on, remove it",
+  "have-i-been-pwned": "here it is the option emailAndPassword.haveIBeenPwned: true",
+  username: "import username from better-auth-express",
+};
+
+/** @throws TypeError when an entry is not of this package's kind, or two have one id */
+function checkPlugins(plugins: readonly Plugin[]): void {
+  const ids = new Set<string>();
+  for (const [index, { id, endpoints, models }] of plugins.entries()) {
+    const name = `plugins[${String(index)}] ("${id}")`;
+    // JavaScript callers, and casts, may pass anything that has an id.
+    if (!Array.isArray(endpoints) || !Array.isArray(models)) {
+      const instead = INSTEAD_OF_PLUGIN[id] ?? "features come from better-auth-express";
+      throw wrong(`${name} is made by better-auth; ${instead}`);
+    }
+    if (ids.has(id)) throw wrong(`${name} has the id of another plugin; remove one of them`);
+    ids.add(id);
+  }
 }
 
-/** Options that are checked, and that nothing reads yet. */
-function withoutEffectYet(data: ParsedOptions): string[] {
-  const isFilled = (value: object): boolean =>
-    Object.values(value).some((one) => one !== undefined);
-  const models = ["user", "session", "account", "verification", "rateLimit"] as const;
-  return [
-    ...models.filter((name) => isFilled(data[name].fields)).map((name) => `${name}.fields`),
-    ...(["account", "verification"] as const)
-      .filter((name) => isFilled(data[name].additionalFields))
-      .map((name) => `${name}.additionalFields`),
-    ...(data.session.cache === false ? [] : ["session.cache"]),
-    ...(isFilled(data.socialProviders) ? ["socialProviders"] : []),
-  ];
+/** Options that wait in vain for another one; a sentence each. */
+function contradictions(options: AuthOptions, data: ParsedOptions): string[] {
+  const given = options.emailAndPassword ?? {};
+  const hasCallback = Object.values(given).some((value) => typeof value === "function");
+  const found: string[] = [];
+  if (hasCallback && given.enabled === undefined) {
+    found.push(
+      "emailAndPassword has callbacks, and its endpoints are off: pass emailAndPassword.enabled, true or false",
+    );
+  }
+  if (data.emailVerification.sendVerificationEmail !== undefined) return found;
+  for (const [name, consequence] of needingVerificationEmail(data)) {
+    found.push(`${name} needs emailVerification.sendVerificationEmail: without it ${consequence}`);
+  }
+  return found;
+}
+
+/** Options in use that need `sendVerificationEmail`, each with what happens without it. */
+function needingVerificationEmail(data: ParsedOptions): [name: string, consequence: string][] {
+  const { emailAndPassword, emailVerification, user } = data;
+  const { enabled: changes, sendChangeEmailConfirmation: confirms } = user.changeEmail;
+  const found: [string, string][] = [];
+  if (emailAndPassword.requireEmailVerification) {
+    found.push([
+      "emailAndPassword.requireEmailVerification",
+      "no mail is sent at sign-up, and nobody new can sign in",
+    ]);
+  }
+  if (emailVerification.sendOnSignUp === true) {
+    found.push(["emailVerification.sendOnSignUp", "no mail is sent"]);
+  }
+  if (changes && confirms !== undefined) {
+    const consequence =
+      "the new address cannot be asked, and the address stays as it is after the old one has confirmed";
+    found.push(["user.changeEmail.sendChangeEmailConfirmation", consequence]);
+  } else if (changes && !user.changeEmail.updateEmailWithoutVerification) {
+    found.push(["user.changeEmail.enabled", "no address can be changed"]);
+  }
+  return found;
+}
+
+/** Those of `WITHOUT_EFFECT_YET` that are asked for: given, and neither off nor empty. */
+function withoutEffectYet(options: AuthOptions): string[] {
+  return WITHOUT_EFFECT_YET.filter((path) => {
+    const value = valueAt(options, path);
+    // `session.cache: {}` is on; the other objects hold what is asked for by name.
+    return isRecord(value) && path !== "session.cache"
+      ? Object.values(value).some((one) => one !== undefined)
+      : value !== undefined && value !== false;
+  });
+}
+
+function valueAt(options: object, path: string): unknown {
+  return path
+    .split(".")
+    .reduce<unknown>((value, name) => (isRecord(value) ? value[name] : undefined), options);
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
 }
 
 /** A copy without the options that are without effect; their full names are added to `found`. */
@@ -1368,11 +1457,18 @@ function describe(value: unknown, option: PropertyKey | undefined): string {
   return typeof value === "object" ? "an object" : `a ${typeof value}`;
 }
 
+/** What is found on the way: for the log, and what stops a start in production. */
+interface Notes {
+  readonly production: boolean;
+  readonly warnings: string[];
+  /** Named together, so that a first start in production has to fail only once. */
+  readonly missing: string[];
+}
+
 function readBaseURL(
   baseURL: ParsedOptions["baseURL"],
   env: NodeJS.ProcessEnv,
-  production: boolean,
-  warnings: string[],
+  { production, warnings, missing }: Notes,
 ): URL | undefined {
   const found = firstGiven(
     ["baseURL", typeof baseURL === "string" ? baseURL : undefined],
@@ -1381,10 +1477,12 @@ function readBaseURL(
   );
   if (found === undefined) {
     const advice = "pass the URL of the app, or set BETTER_AUTH_URL";
-    if (production) throw wrong(`baseURL is missing; ${advice}`);
-    warnings.push(
-      `baseURL is missing, so each request's own origin is used for its links; in production ${advice}`,
-    );
+    if (production) missing.push(`baseURL is missing; ${advice}`);
+    else {
+      warnings.push(
+        `baseURL is missing, so each request's own origin is used for its links; in production ${advice}`,
+      );
+    }
     return undefined;
   }
   const [name, value] = found;
@@ -1397,6 +1495,11 @@ function readBaseURL(
   ) {
     const must = "an http or https URL of origin and path, without user name, query and fragment";
     throw wrong(`${name} must be ${must}, got ${describe(value, name)}`);
+  }
+  if (production && url.protocol === "http:") {
+    warnings.push(
+      `${name} is http in production: passwords and cookies can be read on the way; pass the https address that browsers use`,
+    );
   }
   return url;
 }
@@ -1438,8 +1541,7 @@ function isBasePath(path: string): boolean {
 function readSecrets(
   { secret, secrets: listed }: Pick<ParsedOptions, "secret" | "secrets">,
   env: NodeJS.ProcessEnv,
-  production: boolean,
-  warnings: string[],
+  { production, warnings, missing }: Notes,
 ): Pick<Config, "secrets" | "versionedSecrets" | "legacySecret"> {
   const [name, single] =
     firstGiven(
@@ -1471,8 +1573,8 @@ function readSecrets(
     };
   }
   const advice = `${RANDOM_SECRET}, or set BETTER_AUTH_SECRET`;
-  if (production) throw wrong(`secret is missing; ${advice}`);
-  warnings.push(`secret is missing, so sessions end when the process restarts; ${advice}`);
+  if (production) missing.push(`secret is missing; ${advice}`);
+  else warnings.push(`secret is missing, so sessions end when the process restarts; ${advice}`);
   const value = randomBytes(MIN_SECRET_LENGTH).toString("base64url");
   return { secrets: [{ version: 0, value }], versionedSecrets: false, legacySecret: value };
 }

@@ -3,7 +3,7 @@ import type { Hooks } from "./context.ts";
 import type { AnyEndpoint, Endpoint, Signature } from "./endpoint.ts";
 import type { ErrorTable } from "./errors.ts";
 import type { ModelName } from "./models/index.ts";
-import type { PublicUser, WithUser } from "./views.ts";
+import type { PublicSession, PublicUser, WithRecords } from "./views.ts";
 
 /** A feature: what `username()`, `admin()` and the others return, and what the core is made of. */
 export interface Plugin<
@@ -76,14 +76,14 @@ export interface ApiCall<Args, Answer> {
   ): Promise<{ readonly headers: Headers; readonly response: Answer }>;
 }
 
-type CallOf<E, U> =
-  E extends Endpoint<string, infer S>
-    ? S extends Signature<unknown, unknown, unknown, infer Answer>
-      ? ApiCall<ApiArguments<S>, WithUser<Answer, U>>
+type CallOf<E, U, S> =
+  E extends Endpoint<string, infer Types>
+    ? Types extends Signature<unknown, unknown, unknown, infer Answer>
+      ? ApiCall<ApiArguments<Types>, WithRecords<Answer, U, S>>
       : never
     : never;
 
-/** `auth.api`: one typed call per endpoint of these features; users in answers are of type `U`. */
-export type ServerApi<P extends Plugin, U = PublicUser> = {
-  readonly [E in P["endpoints"][number] as E["name"]]: CallOf<E, U>;
+/** `auth.api`: one typed call per endpoint of these features; users in answers are of type `U`, sessions of type `S`. */
+export type ServerApi<P extends Plugin, U = PublicUser, S = PublicSession> = {
+  readonly [E in P["endpoints"][number] as E["name"]]: CallOf<E, U, S>;
 };

@@ -37,7 +37,7 @@ export interface Routers {
 
 /** Makes the Express Routers of these features. Paths are case-sensitive and have no trailing slash. */
 export function createRouters(auth: AuthContext, features: readonly Plugin[]): Routers {
-  const address = clientAddress(auth.config);
+  const address = clientAddress(auth.config, auth.log);
   const combined = createRouter();
   const byFeature = new Map<string, Router>();
   for (const { id, endpoints } of features) {

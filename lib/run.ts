@@ -80,7 +80,11 @@ function readAddresses(
   const check = isDisabled
     ? serialiseRedirectURL
     : (address: string) => auth.origins.checkRedirect(address, request);
-  return checkReturnAddresses(input, check);
+  return checkReturnAddresses(input, async (address) => {
+    const safe = await check(address);
+    if (safe === null) auth.refused.returnAddress(address);
+    return safe;
+  });
 }
 
 async function authorize(

@@ -18,15 +18,6 @@ export interface PublicUser {
   readonly updatedAt: Date;
 }
 
-/** Puts the user of an instance in the place of `PublicUser`, wherever an answer has one. */
-export type WithUser<T, U> = T extends PublicUser
-  ? U
-  : T extends Date
-    ? T
-    : T extends object
-      ? { [K in keyof T]: WithUser<T[K], U> }
-      : T;
-
 /** A session as answers show it; only `views.session` makes one. Features and the app add fields to it. */
 export interface PublicSession {
   readonly [publicRecord]: "session";
@@ -42,6 +33,17 @@ export interface PublicSession {
   /** Empty if unknown. */
   readonly userAgent: string;
 }
+
+/** Puts the records of an instance in the place of `PublicUser` and `PublicSession`, wherever an answer has one. */
+export type WithRecords<T, U, S> = T extends PublicUser
+  ? U
+  : T extends PublicSession
+    ? S
+    : T extends Date
+      ? T
+      : T extends object
+        ? { [K in keyof T]: WithRecords<T[K], U, S> }
+        : T;
 
 /** A session with its user, as answers show them. */
 export interface ShownSession {

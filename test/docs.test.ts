@@ -3,7 +3,8 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { generatedDocuments } from "../docs/documents.ts";
-import { readOptionDocs } from "../docs/render-options.ts";
+import { allOptionDocs, readOptionDocs, renderOptions } from "../docs/render-options.ts";
+import { WITHOUT_EFFECT_YET } from "../lib/options.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const UNIT = /second|character|millisecond|number|bytes|iterations|\d s\b/i;
@@ -27,7 +28,7 @@ describe("generated documents", () => {
 
 describe("docstrings of options", () => {
   it("when an option is declared, then its docstring names the default", () => {
-    const without = readOptionDocs().filter(({ defaultValue }) => !defaultValue);
+    const without = allOptionDocs().filter(({ defaultValue }) => !defaultValue);
     assert.deepEqual(
       without.map(({ name }) => name),
       [],
@@ -35,7 +36,7 @@ describe("docstrings of options", () => {
   });
 
   it("when an option's default is a number, then its docstring names the unit", () => {
-    const without = readOptionDocs().filter(
+    const without = allOptionDocs().filter(
       ({ text, defaultValue = "" }) =>
         /^\d/.test(defaultValue) && !UNIT.test(`${text} ${defaultValue}`),
     );
@@ -43,6 +44,18 @@ describe("docstrings of options", () => {
       without.map(({ name }) => name),
       [],
     );
+  });
+});
+
+describe("options without effect yet", () => {
+  it("when one is listed in the code, then it and what is below it are marked, and nothing else", () => {
+    const isIdle = (name: string): boolean =>
+      WITHOUT_EFFECT_YET.some((idle) => name === idle || name.startsWith(`${idle}.`));
+    const lines = renderOptions().split("\n");
+    for (const { name } of readOptionDocs()) {
+      const line = lines.find((candidate) => candidate.startsWith(`| \`${name}\` |`));
+      assert.equal(line?.includes("(not in effect yet)"), isIdle(name), name);
+    }
   });
 });
 

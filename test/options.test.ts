@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { createConnection } from "mongoose";
+import mongoose, { createConnection, mongo } from "mongoose";
 import ts from "typescript";
 import { inertOptions } from "../lib/known-options.ts";
+import { username } from "../lib/index.ts";
 import { readOptions, type AuthOptions, type Config } from "../lib/options.ts";
 
 const secret = "0123456789abcdefghijklmnopqrstuv";
@@ -154,7 +155,11 @@ describe("readOptions", () => {
         "secrets must be an array in which each version occurs once",
       ],
       ["database", "postgres://localhost", "database must be a URI that starts with mongodb://"],
-      ["database", { collection: () => null }, "or a Mongoose connection, got an object"],
+      [
+        "database",
+        { collection: () => null },
+        "or a Mongoose connection (pass mongoose.connection), got an object",
+      ],
       ["trustedOrigins", 5, "trustedOrigins must be an array or a function, got 5"],
       ["trustedOrigins", ["https://a.test", 5], "trustedOrigins[1] must be a text, got 5"],
       ["emailAndPassword", true, "emailAndPassword must be an object, got true"],
@@ -340,7 +345,64 @@ describe("readOptions", () => {
         warningsOf({ user: { changeEmail: { ...changeEmail, enabled: false } } }),
         [],
       );
-      assert.deepEqual(warningsOf({ user: { changeEmail: { enabled: true } } }), []);
+    });
+
+    it("when no mail can verify an address, then the options that need one are named", () => {
+      const warningsOf = (options: AuthOptions) =>
+        readOptions({ ...given, ...options }, {}).warnings;
+      const needing: Readonly<Record<string, AuthOptions>> = {
+        "emailAndPassword.requireEmailVerification": {
+          emailAndPassword: { enabled: true, requireEmailVerification: true },
+        },
+        "emailVerification.sendOnSignUp": { emailVerification: { sendOnSignUp: true } },
+        "user.changeEmail.enabled": { user: { changeEmail: { enabled: true } } },
+      };
+      for (const [name, options] of Object.entries(needing)) {
+        const [warning = "", ...others] = warningsOf(options);
+        assert(
+          warning.startsWith(`${name} needs emailVerification.sendVerificationEmail: without it `),
+          warning,
+        );
+        assert.deepEqual(others, []);
+        const emailVerification = {
+          ...options.emailVerification,
+          sendVerificationEmail: () => Promise.resolve(),
+        };
+        assert.deepEqual(warningsOf({ ...options, emailVerification }), []);
+      }
+      const changeEmail = { enabled: true, updateEmailWithoutVerification: true };
+      assert.deepEqual(warningsOf({ user: { changeEmail } }), []);
+    });
+
+    it("when callbacks of passwords are given without enabled, then that is warned of", () => {
+      const sendResetPassword = (): Promise<void> => Promise.resolve();
+      const warningsOf = (emailAndPassword: NonNullable<AuthOptions["emailAndPassword"]>) =>
+        readOptions({ ...given, emailAndPassword }, {}).warnings;
+      const [warning = "", ...others] = warningsOf({ sendResetPassword });
+      assert.match(warning, /^emailAndPassword has callbacks, and its endpoints are off: pass/);
+      assert.deepEqual(others, []);
+      assert.deepEqual(warningsOf({ enabled: true, sendResetPassword }), []);
+      assert.deepEqual(warningsOf({ enabled: false, sendResetPassword }), []);
+      assert.deepEqual(warningsOf({ minPasswordLength: 10 }), []);
+    });
+
+    it("when an option has no effect yet, then it is named, unless it is off or empty", () => {
+      const asked: AuthOptions = {
+        account: { encryptOAuthTokens: true },
+        session: { cache: {}, fields: { token: "t" } },
+      };
+      const idle: AuthOptions = {
+        socialProviders: { github: undefined },
+        account: { encryptOAuthTokens: false, fields: {} },
+        session: { cache: false },
+      };
+      const [warning, ...others] = readOptions({ ...given, ...asked }, {}).warnings;
+      assert.equal(
+        warning,
+        "These options have no effect yet: session.fields, session.cache, account.encryptOAuthTokens",
+      );
+      assert.deepEqual(others, []);
+      assert.deepEqual(readOptions({ ...given, ...idle }, {}).warnings, []);
     });
 
     it("when a real configuration is given, then it is read as it is, with its warnings", () => {
@@ -423,7 +485,7 @@ describe("readOptions", () => {
       assert.deepEqual(config.warnings, [
         "These options have no effect here: secondaryStorage, user.additionalFields.teamId.references, " +
           "session.storeSessionInDatabase, advanced.database.generateId, onAPIError.throw, logger.disableColors",
-        "These options have no effect yet: user.fields, socialProviders",
+        "These options have no effect yet: appName, socialProviders, user.fields, account.accountLinking",
         'rateLimit.storage "secondary-storage" means the database here',
       ]);
       assert.deepEqual(config.advanced.defaultCookieAttributes, {
@@ -483,9 +545,10 @@ describe("readOptions", () => {
       assert.match(messageOf({ secret, baseURL: "" }, production), /baseURL is missing/);
     });
 
-    it("when it is http in production, then it is allowed and cookies are not secure", () => {
+    it("when it is http in production, then that is warned of and cookies are not secure", () => {
       const config = readOptions({ secret, baseURL: "http://intranet" }, production);
-      assert.deepEqual(config.warnings, []);
+      assert.match(config.warnings.join("|"), /^baseURL is http in production: [^|]*$/);
+      assert.deepEqual(readOptions({ secret, baseURL: "http://intranet" }, {}).warnings, []);
       assert.equal(config.advanced.useSecureCookies, false);
     });
 
@@ -502,6 +565,43 @@ describe("readOptions", () => {
       assert.deepEqual(warnings, [
         "These options have no effect here: baseURL.allowedHosts, baseURL.protocol",
       ]);
+    });
+  });
+
+  describe("plugins", () => {
+    const refused: readonly (readonly [plugins: readonly unknown[], message: string])[] = [
+      [
+        [{ id: "bearer" }],
+        'plugins[0] ("bearer") is made by better-auth; here bearer is always on, remove it',
+      ],
+      [
+        [
+          { id: "mine", models: [], endpoints: [] },
+          { id: "passkey", endpoints: {} },
+        ],
+        'plugins[1] ("passkey") is made by better-auth; features come from better-auth-express',
+      ],
+      [
+        [1, 2].map(() => ({ id: "mine", models: [], endpoints: [] })),
+        'plugins[1] ("mine") has the id of another plugin; remove one of them',
+      ],
+    ];
+    for (const [plugins, message] of refused) {
+      it(`when ${JSON.stringify(plugins)} are given, then it throws`, () => {
+        assert.equal(messageOf({ ...given, plugins }), `betterAuth(): ${message}`);
+      });
+    }
+
+    it("when an additional field is named like one that a plugin shows, then it throws", () => {
+      const user = { additionalFields: { username: { type: "string" } } };
+      assert.equal(
+        messageOf({ ...given, user, plugins: [username()] }),
+        'betterAuth(): user.additionalFields.username is the name of a field of the feature "username"; choose another one',
+      );
+      assert.equal(
+        readUnchecked({ ...given, user }).user.additionalFields["username"]?.type,
+        "string",
+      );
     });
   });
 
@@ -557,6 +657,10 @@ describe("readOptions", () => {
     it("when it is missing in production, then it throws", () => {
       assert.match(messageOf({ baseURL }, production), /secret is missing; .* BETTER_AUTH_SECRET/);
       assert.match(messageOf({ baseURL, secret: "" }, production), /secret is missing/);
+    });
+
+    it("when baseURL is missing in production as well, then both are named", () => {
+      assert.match(messageOf({}, production), /baseURL is missing; .*; secret is missing; /);
     });
 
     it("when it is missing elsewhere, then it is random for each instance and warned of", () => {
@@ -679,6 +783,14 @@ describe("readOptions", () => {
       const connection = createConnection();
       for (const database of ["mongodb://localhost/x", "mongodb+srv://x.test/x", connection]) {
         assert.equal(readOptions({ ...given, database }, {}).database, database);
+      }
+    });
+
+    it("when Mongoose itself, a client or its database is given, then the message names the connection", () => {
+      const client = new mongo.MongoClient("mongodb://localhost/x");
+      for (const database of [mongoose, client, client.db()]) {
+        const message = messageOf({ ...given, database });
+        assert.match(message, /database must be .* \(pass mongoose\.connection\), got an object$/);
       }
     });
   });

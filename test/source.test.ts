@@ -14,7 +14,7 @@ interface Layer {
 
 const BASE = ["crypto/.+", "(errors|parse-url)\\.ts", "models/.+"];
 const KERNEL = [...BASE, "(context|endpoint|plugin|options|known-options)\\.ts"];
-const SHARED = [...KERNEL, "services/.+", "views\\.ts", "user-type\\.ts"];
+const SHARED = [...KERNEL, "services/.+", "views\\.ts", "record-types\\.ts"];
 
 /** Who may import whom; a file belongs to the first layer that matches. Everything else is refused. */
 const LAYERS: readonly Layer[] = [
@@ -27,7 +27,7 @@ const LAYERS: readonly Layer[] = [
   { name: "models", files: /^models\//, may: ["mongoose", "models/.+"] },
   {
     name: "declarations",
-    files: /^(context|endpoint|plugin|user-type)\.ts$/,
+    files: /^(context|endpoint|plugin|record-types)\.ts$/,
     may: KERNEL,
     mayTypes: ["node:.+", "zod", "mongoose", "views\\.ts"],
   },

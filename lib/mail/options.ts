@@ -95,7 +95,8 @@ const schema = z.strictObject(
   {
     url: parsed(
       parseServerUrl,
-      "smtp:// or smtps:// with host, port and percent-encoded user name and password, nothing behind",
+      "smtp:// or smtps:// with host, port and percent-encoded user name and password, such as " +
+        "smtp://user:password@smtp.example.com:587",
     ),
     from: parsed(parseMailbox, 'one address, such as "App <no-reply@example.com>"'),
     appName: z.string("a text").trim().min(1, "a text that is not empty").optional(),

@@ -49,7 +49,9 @@ function isBrowser(headers: Request["headers"]): boolean {
 async function checkSource(auth: AuthContext, req: Request, request: RequestInfo): Promise<void> {
   const origin = req.headers.origin ?? originOf(req.headers.referer);
   if (origin === undefined || origin === "null") throw failCore("MISSING_OR_NULL_ORIGIN");
-  if (!(await auth.origins.trustsOrigin(origin, request))) throw failCore("INVALID_ORIGIN");
+  if (await auth.origins.trustsOrigin(origin, request)) return;
+  auth.refused.origin(origin);
+  throw failCore("INVALID_ORIGIN");
 }
 
 function originOf(referer: string | undefined): string | undefined {

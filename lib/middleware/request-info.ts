@@ -1,6 +1,6 @@
 import { BlockList, isIP } from "node:net";
 import type { Request } from "express";
-import type { RequestInfo } from "../context.ts";
+import type { Log, RequestInfo } from "../context.ts";
 import { failCore } from "../errors.ts";
 import type { Config } from "../options.ts";
 import { parseURL } from "../parse-url.ts";
@@ -45,11 +45,13 @@ function ownOrigin({ protocol, host }: { readonly protocol: string; readonly hos
  *
  * @throws TypeError when a trusted proxy is no address and no CIDR range
  */
-export function clientAddress({ advanced }: Config): (req: Request) => string {
+export function clientAddress({ advanced, rateLimit }: Config, log: Log): (req: Request) => string {
   const { ipAddressHeaders, trustedProxies, disableIpTracking } = advanced.ipAddress;
   const headers = ipAddressHeaders.length > 0 ? ipAddressHeaders : ["x-forwarded-for"];
   if (disableIpTracking) return () => "";
-  if (ipAddressHeaders.length === 0 && trustedProxies.length === 0) return expressAddress;
+  if (ipAddressHeaders.length === 0 && trustedProxies.length === 0) {
+    return rateLimit.enabled ? addressWithWarning(log) : expressAddress;
+  }
   const proxies = blockList(trustedProxies);
 
   return function clientAddressFromHeaders(req) {
@@ -60,6 +62,26 @@ export function clientAddress({ advanced }: Config): (req: Request) => string {
     }
     return expressAddress(req);
   };
+}
+
+/** Says once that a proxy seems to stand in front which Express was not told of. */
+function addressWithWarning(log: Log): (req: Request) => string {
+  let isTold = false;
+  return function expressAddressWithWarning(req) {
+    if (!isTold && req.headers["x-forwarded-for"] !== undefined && !trustsProxies(req)) {
+      isTold = true;
+      log.warn(
+        "A request has X-Forwarded-For, and Express's `trust proxy` is off: behind a proxy all clients share one rate " +
+          'limit; app.set("trust proxy", 1) counts them apart',
+      );
+    }
+    return expressAddress(req);
+  };
+}
+
+function trustsProxies(req: Request): boolean {
+  const setting: unknown = req.app.get("trust proxy");
+  return Boolean(setting);
 }
 
 function expressAddress(req: Request): string {

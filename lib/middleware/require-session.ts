@@ -9,13 +9,25 @@ import { withQuery } from "../services/redirect-url.ts";
 import { findActive, findActiveToRead, isFresh, isReading } from "../services/session.ts";
 import type { PublicSession, PublicUser } from "../views.ts";
 import { requestInfo } from "./request-info.ts";
-import { writeFailure, writeRedirect, writeReply } from "./write-answer.ts";
+import { calledBy, writeFailure, writeRedirect, writeReply } from "./write-answer.ts";
 
 /** What `requireSession` and `requireAdmin` put on the request. */
-export interface AuthOnRequest<U> {
-  readonly session: PublicSession;
+export interface AuthOnRequest<U, S = PublicSession> {
+  readonly session: S;
   readonly user: U;
 }
+
+/**
+ * The request of a handler behind a guard, for handlers that stand in a file of their own. That the guard is there is not
+ * checked: Express takes the type from the handler.
+ *
+ * - `A`: `typeof auth`
+ * - `Params`: parameters of the path, `{ id: string }`
+ */
+export type AuthRequest<
+  A extends { readonly $Infer: { readonly Session: unknown } },
+  Params = Readonly<Record<string, string>>,
+> = Request<Params, unknown, unknown, unknown, { readonly auth: A["$Infer"]["Session"] }>;
 
 /** Options of `requireSession` and `requireAdmin`. */
 export interface GuardOptions {
@@ -32,19 +44,19 @@ export interface GuardOptions {
  * A guard names the locals, from which Express infers `req.auth`; it must not name `Request`, which would fix the
  * path parameters.
  */
-export type Guard<U> = (
+export type Guard<U, S = PublicSession> = (
   req: IncomingMessage,
-  res: Response<unknown, { readonly auth: AuthOnRequest<U> }>,
+  res: Response<unknown, { readonly auth: AuthOnRequest<U, S> }>,
   next: NextFunction,
 ) => void;
 
 /** Middleware itself; called with options (or nothing) it makes middleware. */
-export interface SessionGuard<U> {
-  (options?: GuardOptions): Guard<U>;
+export interface SessionGuard<U, S = PublicSession> {
+  (options?: GuardOptions): Guard<U, S>;
   // Inference reads the last overload: the middleware's own signature has to be it.
   (
     req: IncomingMessage,
-    res: Response<unknown, { readonly auth: AuthOnRequest<U> }>,
+    res: Response<unknown, { readonly auth: AuthOnRequest<U, S> }>,
     next: NextFunction,
   ): void;
 }
@@ -176,7 +188,7 @@ async function refuse(
   res: Response,
   thrown: unknown,
 ): Promise<void> {
-  const error = asAuthError(thrown, auth.log);
+  const error = asAuthError(thrown, auth.log, calledBy(req, null));
   res.setHeader("Cache-Control", "no-store");
   if (redirectTo === undefined || error.status >= 500 || !wantsPage(req)) {
     writeFailure(null, res, error, auth.log);

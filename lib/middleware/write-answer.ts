@@ -49,13 +49,25 @@ export function writeFailure(
   log: Log,
   reply?: Reply,
 ): void {
-  const error = asHttpFailure(thrown) ?? asAuthError(thrown, log);
+  const error = asHttpFailure(thrown) ?? asAuthError(thrown, log, calledBy(res.req, endpoint));
   // The answer is out already (an over-long body whose rest arrives, say): there is nobody left to tell.
   if (res.headersSent) return;
   if (reply !== undefined && error.status < 500) writeReply(res, reply);
   for (const [name, value] of Object.entries(error.headers)) res.setHeader(name, value);
   writeJson(res, error.status, error.toJSON());
   if (endpoint !== null) publish(failedOutcome(endpoint, error));
+}
+
+/**
+ * Method and path for the log, as declared by the endpoint or by the app's route: a path as sent may hold a token. Behind
+ * `app.use` it is only where the app is mounted.
+ */
+export function calledBy(req: Request, endpoint: AnyEndpoint | null): string {
+  if (endpoint !== null) return `${req.method} ${endpoint.paths[0]} (${endpoint.name})`;
+  const route: unknown = req.route;
+  const path = typeof route === "object" && route !== null && "path" in route ? route.path : "";
+  const declared = req.baseUrl + (typeof path === "string" ? path : "");
+  return `${req.method} ${declared === "" ? "/" : declared}`;
 }
 
 /** Sends a browser elsewhere. */

@@ -43,12 +43,12 @@ export function changeHooks(
   return {
     async before(row, transaction) {
       const record = toRecord(row, storedNames);
-      const result = await hooks.before?.(record, auth.hookContext, transaction);
+      const result = await hooks.before?.(record, auth.hookContext, transaction ?? null);
       if (result === false) throw new ChangeRefused(`databaseHooks.${option}.${operation}.before`);
       return typeof result === "object" ? fromRecord(result.data, storedNames) : {};
     },
     async after(row, transaction) {
-      await hooks.after?.(toRecord(row, storedNames), auth.hookContext, transaction);
+      await hooks.after?.(toRecord(row, storedNames), auth.hookContext, transaction ?? null);
     },
   };
 }

@@ -6,10 +6,14 @@ import { ChangeRefused, isUnavailable } from "./database-errors.ts";
 /** Seconds after which a client may try again when the database or the password queue is the cause. */
 const RETRY_AFTER = "2";
 
-/** The error that a caller sees for any thrown value; what it hides is logged here. */
-export function asAuthError(error: unknown, log: Log): AuthError {
+/**
+ * The error that a caller sees for any thrown value; what it hides is logged here.
+ *
+ * @param where what was called, for the log: `POST /sign-in/email`; never a path as sent, which may hold a token
+ */
+export function asAuthError(error: unknown, log: Log, where: string): AuthError {
   if (error instanceof AuthError) {
-    if (error.status >= 500) log.error(error.message, error.cause);
+    if (error.status >= 500) log.error(`${error.message}: ${where}`, error.cause);
     else if (error.cause !== undefined) log.warn(`refused with ${error.code}`, error.cause);
     return error;
   }
@@ -20,13 +24,13 @@ export function asAuthError(error: unknown, log: Log): AuthError {
     return failCore("FORBIDDEN", { cause: error });
   }
   if (isUnavailable(error) || error instanceof PasswordQueueFull) {
-    log.error("service unavailable", error);
+    log.error(`service unavailable: ${where}`, error);
     return failCore("SERVICE_UNAVAILABLE", {
       headers: { "Retry-After": RETRY_AFTER },
       cause: error,
     });
   }
-  log.error("unexpected failure", error);
+  log.error(`unexpected failure: ${where}`, error);
   return failCore("INTERNAL_SERVER_ERROR", { cause: error });
 }
 

@@ -213,5 +213,5 @@ function advance(token: string, reached: readonly boolean[], text: string): bool
 }
 
 function malformed(pattern: string, reason: string): TypeError {
-  return new TypeError(`trustedOrigins: ${JSON.stringify(pattern)} ${reason}`);
+  return new TypeError(`betterAuth(): trustedOrigins: ${JSON.stringify(pattern)} ${reason}`);
 }

@@ -65,6 +65,7 @@ describe("smtpMailer() options", () => {
       it(`when it is ${JSON.stringify(url)}, then it is refused without being shown`, () => {
         const message = messageOf({ ...given, url });
         assert.match(message, /^smtpMailer\(\): url must be smtp:\/\/ or smtps:\/\//);
+        assert.match(message, /such as smtp:\/\/user:password@smtp\.example\.com:587, got/);
         assert.doesNotMatch(message, /s3cret|mail\.example/);
       });
     }

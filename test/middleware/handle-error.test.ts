@@ -64,7 +64,7 @@ describe("handleError", () => {
     const answer = await thrown(new AuthError(500, "INTERNAL_SERVER_ERROR", "Oh", { cause }));
     assertRefusal(answer, [500, "INTERNAL_SERVER_ERROR"]);
     assert.equal(JSON.stringify(answer.body).includes("hunter2"), false);
-    assert.deepEqual(logged, [["Oh", cause]]);
+    assert.deepEqual(logged, [["Oh: GET /", cause]]);
   });
 
   for (const [status, type, refusal] of [

@@ -210,6 +210,36 @@ describe("limitRate", () => {
       });
     }
 
+    describe("and X-Forwarded-For", () => {
+      const warnings = (t: TestApp) => t.logged.filter((line) => line.includes("X-Forwarded-For"));
+      async function startUntrusting(options: AuthOptions): Promise<TestApp> {
+        const t = await startApp({ database, rateLimit: { enabled: true }, ...options });
+        running.push(t);
+        return t;
+      }
+
+      it("when Express trusts no proxy, then that is warned of once", async () => {
+        const t = await startUntrusting({});
+        await request(t.server).get("/auth/ok").expect(200);
+        assert.deepEqual(warnings(t), []);
+        await ok(t).expect(200);
+        await ok(t, "192.0.2.2").expect(200);
+        assert.equal(warnings(t).length, 1);
+        assert.match(warnings(t)[0] ?? "", /^warn: .*`trust proxy` is off/);
+      });
+
+      it("when Express trusts proxies, or nothing is limited, or advanced.ipAddress is set, then not", async () => {
+        const trusting = await start({});
+        const unlimited = await startUntrusting({ rateLimit: { enabled: false } });
+        const ipAddress = { trustedProxies: ["127.0.0.1"] };
+        const configured = await startUntrusting({ advanced: { ipAddress } });
+        for (const t of [trusting, unlimited, configured]) {
+          await ok(t).expect(200);
+          assert.deepEqual(warnings(t), []);
+        }
+      });
+    });
+
     it("when addresses are not tracked, then all clients share one bucket", async () => {
       const t = await start(one, { advanced: { ipAddress: { disableIpTracking: true } } });
       await ok(t, "192.0.2.1").expect(200);

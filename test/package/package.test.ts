@@ -59,7 +59,10 @@ describe("the packed package", function () {
       exactOptionalPropertyTypes: true,
       noUncheckedIndexedAccess: true,
       skipLibCheck: false,
-      noEmit: true,
+      // A library of the user's own has to be able to name what its exports are.
+      declaration: true,
+      emitDeclarationOnly: true,
+      outDir: "declarations",
       target: "ES2023",
       module: "NodeNext",
       types: ["node"],

@@ -26,7 +26,7 @@ interface Called {
   readonly what: string;
   readonly record: Readonly<Record<string, unknown>>;
   readonly context: HookContext | null;
-  readonly session: ClientSession | undefined;
+  readonly session: ClientSession | null;
   /** At the time of the call. */
   readonly inTransaction: boolean;
 }
@@ -41,7 +41,7 @@ function noting(
     (
       record: Readonly<Record<string, unknown>>,
       context: HookContext | null,
-      session: ClientSession | undefined,
+      session: ClientSession | null,
     ) => {
       const inTransaction = session?.inTransaction() ?? false;
       const called = { what, record, context, session, inTransaction };
@@ -116,8 +116,9 @@ describe("databaseHooks", () => {
         const { userId, token } = calls.at(-1)?.record ?? {};
         assert.equal(userId, user.id);
         assert.match(String(token), /^h1:/);
-        for (const { inTransaction, context } of calls) {
+        for (const { inTransaction, session, context } of calls) {
           assert.equal(inTransaction, !standalone);
+          assert.equal(session === null, standalone);
           const { path, endpoint, body } = context ?? assert.fail("no context");
           const expectedContext = ["/sign-up/email", "signUpEmail", user.email];
           assert.deepEqual([path, endpoint, body["email"]], expectedContext);

@@ -93,3 +93,64 @@ describe("what is logged of a refusal", () => {
     ]);
   });
 });
+
+describe("what is logged of a failure", () => {
+  const logged: string[] = [];
+  let t: TestApp;
+  before(async () => {
+    t = await startApp(
+      {
+        logger: { log: (level, message) => logged.push(`${level}: ${message}`) },
+        hooks: {
+          before: {
+            resetPasswordCallback() {
+              throw new Error("the app broke");
+            },
+          },
+        },
+        databaseHooks: {
+          session: {
+            update: {
+              before() {
+                throw new Error("the app broke");
+              },
+            },
+          },
+        },
+      },
+      {
+        routes(app, auth) {
+          app.get("/invitations/:secret", auth.requireSession, (_req, res) => res.end());
+        },
+      },
+    );
+  });
+  after(() => t.stop());
+  beforeEach(() => {
+    logged.length = 0;
+  });
+
+  it("when an endpoint fails, then method, declared path and name are logged, not the token in the path", async () => {
+    await request(t.server).get("/auth/reset-password/hunter2?callbackURL=/new").expect(500);
+    assert.deepEqual(logged, [
+      "error: unexpected failure: GET /reset-password/:token (resetPasswordCallback)",
+    ]);
+  });
+
+  it("when auth.api fails, then the call is logged", async () => {
+    const failing = t.auth.api.resetPasswordCallback({
+      params: { token: "hunter2" },
+      query: { callbackURL: "/new" },
+    });
+    await assert.rejects(failing, { code: "INTERNAL_SERVER_ERROR" });
+    assert.deepEqual(logged, ["error: unexpected failure: auth.api.resetPasswordCallback"]);
+  });
+
+  it("when a guard fails, then the app's route is logged as the app declared it", async () => {
+    const { cookie } = await t.givenUser();
+    t.clock.advance(2 * 86_400);
+    await request(t.server).get("/invitations/hunter2").set({ cookie }).expect(500);
+    assert.equal(logged[0], "error: unexpected failure: GET /invitations/:secret");
+    assert.equal(logged.join().includes("hunter2"), false);
+  });
+});

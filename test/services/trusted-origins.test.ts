@@ -269,7 +269,7 @@ describe("compileOrigins", () => {
       it(`when it is ${JSON.stringify(pattern)}, then it throws a TypeError naming the option`, () => {
         assert.throws(() => compileOrigins(["https://good.example.com", pattern]), {
           name: "TypeError",
-          message: /^trustedOrigins: /,
+          message: /^betterAuth\(\): trustedOrigins: /,
         });
       });
     }

@@ -98,6 +98,8 @@ export function itOutlivesACallback({ option, start, act }: FailingCallback): vo
     let callback: Callback = () => undefined;
     before(async () => {
       app = await start(() => callback());
+      // What the start warned of is not the callback's.
+      app.logged.length = 0;
     });
     after(() => app.stop());
 

@@ -1,4 +1,4 @@
-import type { ClientSession } from "mongoose";
+import { model, Schema, type ClientSession } from "mongoose";
 import { betterAuth, type HookContext, type UserLike } from "../../lib/index.ts";
 import { typeOf } from "./same.ts";
 
@@ -16,6 +16,27 @@ export const withMail = betterAuth({
   },
 });
 
+interface Profile {
+  userId: string;
+}
+const Profiles = model<Profile>("Profile", new Schema<Profile>({ userId: String }));
+
+/** The third argument is what Mongoose takes as `session`, on a standalone server too. */
+export const withSession = betterAuth({
+  databaseHooks: {
+    user: {
+      create: {
+        after: (user, _context, session) => Profiles.create([{ userId: user.id }], { session }),
+      },
+      delete: {
+        before: async (user, _context, session) => {
+          await Profiles.deleteOne({ userId: user.id }).session(session);
+        },
+      },
+    },
+  },
+});
+
 /** What hooks are given follows from where they stand, without annotations. */
 export const auth = betterAuth({
   databaseHooks: {
@@ -25,7 +46,7 @@ export const auth = betterAuth({
           typeOf(user.id).is<string>(true);
           typeOf(user.email).is<string>(true);
           typeOf(context).is<HookContext | null>(true);
-          typeOf(session).is<ClientSession | undefined>(true);
+          typeOf(session).is<ClientSession | null>(true);
           return { data: { plan: "free" } };
         },
         after: (user) => Promise.resolve(user.createdAt.getTime()),

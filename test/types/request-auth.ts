@@ -1,8 +1,9 @@
-import express, { type Express, type Request } from "express";
+import express, { type Express, type Request, type Response } from "express";
 import {
   betterAuth,
   type Auth,
   type AuthOnRequest,
+  type AuthRequest,
   type PublicSession,
   type PublicUser,
 } from "../../lib/index.ts";
@@ -15,7 +16,8 @@ export function behindGuards(app: Express): void {
   const auth = betterAuth();
 
   app.get("/users/:id/:tab", auth.requireSession, (req, res) => {
-    typeOf(req.auth).is<AuthOnRequest<PublicUser>>(false);
+    typeOf(req.auth).is<AuthOnRequest<PublicUser>>(true);
+    typeOf(req.auth).is<never>(false);
     typeOf(req.auth.session).is<PublicSession>(true);
     typeOf(req.auth.user.email).is<string>(true);
     typeOf(req.auth.user.image).is<string | null>(true);
@@ -151,6 +153,70 @@ export function additionalFields(app: Express): void {
   app.get("/admin/:id", auth.requireAdmin({ fresh: true }), (req) => {
     typeOf(req.auth.user.plan).is<"free" | "pro">(true);
   });
+}
+
+/** Those of the session too. */
+export function fieldsOfSessions(app: Express): void {
+  const auth = betterAuth({
+    session: {
+      additionalFields: {
+        theme: { type: ["dark", "light"] },
+        device: { type: "string", required: false },
+        note: { type: "string", returned: false },
+      },
+    },
+  });
+  app.get("/me/:id", auth.requireSession({ fresh: true }), auth.requireAdmin, (req, res) => {
+    const { session, user } = req.auth;
+    typeOf(session.theme).is<"dark" | "light">(true);
+    typeOf(session.device).is<string | null>(true);
+    typeOf(session.expiresAt).is<Date>(true);
+    typeOf(user).is<PublicUser>(true);
+    typeOf(req.params).is<{ id: string }>(true);
+    // @ts-expect-error it is not returned
+    res.json(session.note);
+    // @ts-expect-error it is a field of sessions
+    res.json(user.theme);
+  });
+}
+
+const shared = betterAuth({
+  user: { additionalFields: { plan: { type: "string" } } },
+  session: { additionalFields: { theme: { type: "string", required: false } } },
+});
+
+type Shared = typeof shared.$Infer.Session;
+
+/** `$Infer.Session` is what stands behind a guard. */
+export function inferred(app: Express, { session, user }: Shared): void {
+  typeOf(user.plan).is<string>(true);
+  typeOf(user.email).is<string>(true);
+  typeOf(session.theme).is<string | null>(true);
+  app.get("/me", shared.requireSession, (req) => typeOf(req.auth).is<Shared>(true));
+}
+
+/** A handler in a file of its own. */
+function showTask(req: AuthRequest<typeof shared, { id: string }>, res: Response): void {
+  typeOf(req.auth.user.plan).is<string>(true);
+  typeOf(req.auth.session.theme).is<string | null>(true);
+  typeOf(req.params.id).is<string>(true);
+  res.json(req.body);
+}
+function showHome(req: AuthRequest<typeof shared>, res: Response): void {
+  typeOf(req.auth.user.plan).is<string>(true);
+  res.json(req.query);
+}
+
+/** It fits behind the guards of its instance. */
+export function separateHandlers(app: Express): void {
+  app.get("/tasks/:id", shared.requireSession, showTask);
+  app.get(
+    "/admin/tasks/:id",
+    shared.requireSession({ fresh: true }),
+    shared.requireAdmin,
+    showTask,
+  );
+  app.get("/home", shared.requireSession, showHome);
 }
 
 /** Two instances keep their fields apart. */

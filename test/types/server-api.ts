@@ -111,3 +111,14 @@ export async function additionalFields({ headers }: Request): Promise<void> {
   typeOf(signedIn.user.age).is<number | null>(true);
   typeOf(signedIn.session.expiresAt).is<Date>(true);
 }
+
+/** Those of the session as well. */
+export async function fieldsOfSessions({ headers }: Request): Promise<void> {
+  const { api } = betterAuth({
+    session: { additionalFields: { theme: { type: "string", required: false } } },
+  });
+  const found = await api.getSession({ headers });
+  if (found !== null) typeOf(found.session.theme).is<string | null>(true);
+  const sessions = await api.listSessions({ headers });
+  for (const { theme } of sessions) typeOf(theme).is<string | null>(true);
+}

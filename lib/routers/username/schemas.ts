@@ -24,7 +24,12 @@ export interface UsernameOptions {
   readonly displayUsername?: boolean | undefined;
   /** Whether names are checked as typed or as stored. Default: as typed. */
   readonly validationOrder?:
-    | { readonly username?: Order | undefined; readonly displayUsername?: Order | undefined }
+    | {
+        /** Of the username. Default: `"pre-normalization"`, as typed. */
+        readonly username?: Order | undefined;
+        /** Of the display username. Default: `"pre-normalization"`, as typed. */
+        readonly displayUsername?: Order | undefined;
+      }
     | undefined;
 }
 

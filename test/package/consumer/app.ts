@@ -4,15 +4,21 @@ import {
   type AuthOptions,
   type PublicUser,
   type User,
+  username,
 } from "better-auth-express";
 import { startMongo } from "better-auth-express/dev";
 import express from "express";
 
-const auth = betterAuth({
+export const auth = betterAuth({
   secret: "only-for-the-compiler-only-for-the-compiler",
   emailAndPassword: { enabled: true },
   user: { additionalFields: { plan: { type: ["free", "paid"] } } },
 });
+
+/** Declarations of these have to be emitted, in names that the package exports. */
+export const features = [username()];
+export const { api, requireSession } = betterAuth({ plugins: [username()] });
+export const guard = requireSession({ fresh: true });
 
 const app = express();
 app.use("/auth", auth);
