@@ -4,12 +4,11 @@ import type { ActiveSession, AuthContext, Reply } from "../context.ts";
 import { AuthError, failCore } from "../errors.ts";
 import { withDeadline } from "../models/deadline.ts";
 import { createReply } from "../run.ts";
-import { asAuthError } from "../services/failure.ts";
 import { withQuery } from "../services/redirect-url.ts";
 import { findActive, findActiveToRead, isFresh, isReading } from "../services/session.ts";
 import type { PublicSession, PublicUser } from "../views.ts";
 import { requestInfo } from "./request-info.ts";
-import { calledBy, writeFailure, writeRedirect, writeReply } from "./write-answer.ts";
+import { writeFailure, writeRedirect, writeReply } from "./write-answer.ts";
 
 /** What `requireSession` and `requireAdmin` put on the request. */
 export interface AuthOnRequest<U, S = PublicSession> {
@@ -188,17 +187,17 @@ async function refuse(
   res: Response,
   thrown: unknown,
 ): Promise<void> {
-  const error = asAuthError(thrown, auth.log, calledBy(req, null));
   res.setHeader("Cache-Control", "no-store");
-  if (redirectTo === undefined || error.status >= 500 || !wantsPage(req)) {
-    writeFailure(null, res, error, auth.log);
+  const isRefusal = thrown instanceof AuthError && thrown.status < 500;
+  if (redirectTo === undefined || !isRefusal || !wantsPage(req)) {
+    writeFailure(null, res, thrown, auth.log);
     return;
   }
   const request = requestInfo(auth.config, req, "");
   const callbackURL = await auth.origins.checkRedirect(req.originalUrl, request);
   const params = {
     ...(callbackURL !== null && { callbackURL }),
-    ...(error.status === 403 && { error: error.code }),
+    ...(thrown.status === 403 && { error: thrown.code }),
   };
   writeRedirect(res, withQuery(redirectTo, params));
 }

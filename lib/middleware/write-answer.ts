@@ -62,7 +62,7 @@ export function writeFailure(
  * Method and path for the log, as declared by the endpoint or by the app's route: a path as sent may hold a token. Behind
  * `app.use` it is only where the app is mounted.
  */
-export function calledBy(req: Request, endpoint: AnyEndpoint | null): string {
+function calledBy(req: Request, endpoint: AnyEndpoint | null): string {
   if (endpoint !== null) return `${req.method} ${endpoint.paths[0]} (${endpoint.name})`;
   const route: unknown = req.route;
   const path = typeof route === "object" && route !== null && "path" in route ? route.path : "";
