@@ -6,7 +6,12 @@ import { changeRow, changeRows, createRow } from "./changes.ts";
 import { isDuplicateKey } from "./database-errors.ts";
 import { anyOf } from "./filter.ts";
 import { revokeSessions } from "./session.ts";
-import { deleteVerifications, PASSWORD_RESET, TRUSTED_DEVICE_PREFIX } from "./verification.ts";
+import {
+  deleteVerifications,
+  PASSWORD_RESET,
+  PENDING_SIGN_IN,
+  TRUSTED_DEVICE,
+} from "./verification.ts";
 
 /** The password account of a user, of several that which sign-in uses; null without one. */
 export async function findCredential({ models }: AuthContext, userId: Id): Promise<Account | null> {
@@ -71,8 +76,8 @@ export async function addPassword(auth: AuthContext, userId: Id, hash: string): 
 }
 
 /**
- * The off switch of a password: open reset tokens end, and with `sessions` every session and trusted device too. Goes
- * into the transaction that changes the password.
+ * The off switch of a password: open reset tokens and sign-ins that wait for a second factor end, and with `sessions`
+ * every session and trusted device too. Goes into the transaction that changes the password.
  */
 export async function endOldCredentials(
   auth: AuthContext,
@@ -80,7 +85,8 @@ export async function endOldCredentials(
   { sessions, transaction }: { sessions: boolean; transaction: ClientSession | undefined },
 ): Promise<void> {
   await deleteVerifications(auth, PASSWORD_RESET.prefix, userId, transaction);
+  await deleteVerifications(auth, PENDING_SIGN_IN.prefix, userId, transaction);
   if (!sessions) return;
   await revokeSessions(auth, userId, { transaction });
-  await deleteVerifications(auth, TRUSTED_DEVICE_PREFIX, userId, transaction);
+  await deleteVerifications(auth, TRUSTED_DEVICE.prefix, userId, transaction);
 }

@@ -1,4 +1,4 @@
-import type { QueryFilter } from "mongoose";
+import type { ClientSession, QueryFilter } from "mongoose";
 import type { ActiveSession, AuthContext, Call } from "../context.ts";
 import type { Account } from "../models/account.ts";
 import { createId, formatId, idForms, referenceForms, type Id } from "../models/id.ts";
@@ -96,8 +96,9 @@ export async function updateUser(
   auth: AuthContext,
   id: Id,
   changes: Partial<User>,
+  transaction?: ClientSession,
 ): Promise<User | null> {
-  return updateUserWhere(auth, { _id: id }, changes);
+  return updateUserWhere(auth, { _id: id }, changes, transaction);
 }
 
 /**
@@ -109,9 +110,11 @@ export async function updateUserWhere(
   auth: AuthContext,
   expected: Pick<User, "_id"> & QueryFilter<User>,
   changes: Partial<User>,
+  transaction?: ClientSession,
 ): Promise<User | null> {
   const made = updatesOf(auth.config.user.additionalFields);
-  return changeRow(auth, "User", expected, { ...made, ...changes, updatedAt: auth.now() });
+  const all = { ...made, ...changes, updatedAt: auth.now() };
+  return changeRow(auth, "User", expected, all, transaction);
 }
 
 /**
@@ -126,6 +129,7 @@ export async function deleteUser(auth: AuthContext, userId: Id): Promise<boolean
     await deleteRows(auth, "Session", { userId: userReference }, transaction);
     await deleteRows(auth, "Verification", { value: formatId(userId) }, transaction);
     await deleteRows(auth, "Account", { userId: userReference }, transaction);
+    await auth.models.TwoFactor.deleteMany({ userId: userReference }).session(transaction ?? null);
     return (await deleteRow(auth, "User", { _id: userId }, { transaction })) !== null;
   });
 }

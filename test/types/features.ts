@@ -22,5 +22,5 @@ export async function calls(): Promise<void> {
   typeOf(available).is<boolean>(true);
 }
 
-const without = betterAuth();
+export const without = betterAuth();
 isSame<"signInUsername" extends keyof typeof without.api ? true : false, false>(true);
