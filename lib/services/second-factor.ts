@@ -3,11 +3,13 @@ import { hmacBase64url } from "../crypto/signature.ts";
 import type { TotpSettings } from "../crypto/totp.ts";
 import { coreErrors, failCore, failures, type AuthError, type ErrorTable } from "../errors.ts";
 import { formatId, referenceForms, type Id } from "../models/id.ts";
+import type { Session } from "../models/session.ts";
 import type { TwoFactor } from "../models/two-factor.ts";
 import type { User } from "../models/user.ts";
+import type { UserLike } from "../options.ts";
 import type { PublicUser } from "../views.ts";
 import type { BackupCodeRules } from "./backup-codes.ts";
-import { deleteRow } from "./changes.ts";
+import { changeRow, deleteRow } from "./changes.ts";
 import { clearCookie, readCookies } from "./cookies.ts";
 import { findCredential } from "./credential.ts";
 import { anyOf, notAfter } from "./filter.ts";
@@ -41,6 +43,12 @@ export interface TwoFactorRules {
   /** Seconds. */
   readonly trustDeviceMaxAge: number;
   readonly allowPasswordless: boolean;
+  readonly required: ((user: UserLike) => boolean | Promise<boolean>) | undefined;
+  readonly requiredFrom: Date | undefined;
+  /** Seconds. */
+  readonly gracePeriod: number;
+  /** Seconds. */
+  readonly stepUpMaxAge: number;
   readonly accountLockout: {
     readonly enabled: boolean;
     readonly maxFailedAttempts: number;
@@ -220,7 +228,9 @@ export async function complete(
   { trustsDevice }: { readonly trustsDevice: boolean },
 ): Promise<Verified> {
   const { auth, active, request, reply } = call;
+  const twoFactorVerifiedAt = auth.now();
   if (!isPending(active)) {
+    await changeRow(auth, "Session", { _id: active.session._id }, { twoFactorVerifiedAt });
     return { token: active.token, user: auth.views.user(active.user) };
   }
   clearCookie(reply, auth.cookies.twoFactor);
@@ -229,7 +239,8 @@ export async function complete(
     if (!(await consumePendingSignIn(auth, active, transaction))) {
       throw fail("INVALID_TWO_FACTOR_COOKIE");
     }
-    return createSession(call, active.user, { persistent, transaction });
+    const fields = { twoFactorVerifiedAt };
+    return createSession(call, active.user, { persistent, fields, transaction });
   });
   const user = await stillThere(auth, made);
   await setSessionCookies(auth, request, reply, { ...made, user });
@@ -248,19 +259,27 @@ async function stillThere(auth: AuthContext, { user, session }: ActiveSession): 
   throw now === null ? fail("INVALID_TWO_FACTOR_COOKIE") : failCore("BANNED_USER");
 }
 
+/** How a user's second factor changes. */
+export interface TwoFactorSwitch {
+  readonly twoFactorEnabled: boolean;
+  /** What the new session has proven. */
+  readonly fields?: Pick<Session, "twoFactorVerifiedAt">;
+}
+
 /**
  * Changes whether a user has a second factor, with what belongs to it, and puts a new session in the place of the
  * caller's; all or nothing.
  *
+ * @param fields of the new session
  * @param change runs first
  * @param ended made when the caller's session has ended meanwhile
  * @throws AuthError that of `change` and of `ended`; FAILED_TO_CREATE_SESSION (401)
  */
 export async function switchTwoFactor(
   call: Call<ActiveSession>,
-  twoFactorEnabled: boolean,
+  { twoFactorEnabled, fields = {} }: TwoFactorSwitch,
   ended: () => AuthError,
-  change: (transaction: Transaction) => Promise<void>,
+  change: (transaction: Transaction) => Promise<void> = () => Promise.resolve(),
 ): Promise<ActiveSession> {
   const { auth, active, request, reply } = call;
   const { persistent } = active;
@@ -270,7 +289,7 @@ export async function switchTwoFactor(
     if ((await deleteRow(auth, "Session", { _id }, { transaction })) === null) throw ended();
     const user = await updateUser(auth, active.user._id, { twoFactorEnabled }, transaction);
     if (user === null) throw ended();
-    return createSession(call, user, { persistent, transaction });
+    return createSession(call, user, { persistent, fields, transaction });
   });
   await setSessionCookies(auth, request, reply, made);
   return made;

@@ -251,7 +251,15 @@ async function endPendingSignIns({ auth, reply }: Call, user: User): Promise<voi
 export async function createSession(
   call: Call,
   user: User,
-  { persistent, transaction }: { persistent: boolean; transaction?: ClientSession | undefined },
+  {
+    persistent,
+    fields = {},
+    transaction,
+  }: {
+    persistent: boolean;
+    fields?: Pick<Session, "twoFactorVerifiedAt">;
+    transaction?: ClientSession | undefined;
+  },
 ): Promise<ActiveSession> {
   const { auth, request } = call;
   const createdAt = auth.now();
@@ -268,6 +276,7 @@ export async function createSession(
     userAgent: (request.headers["user-agent"] ?? "").slice(0, USER_AGENT_LENGTH),
     createdAt,
     updatedAt: createdAt,
+    ...fields,
   };
   for (const hooks of auth.hooks) {
     Object.assign(session, await hooks.beforeSessionCreate?.(call, user));

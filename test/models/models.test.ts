@@ -38,6 +38,7 @@ const session: Keys<Session> = {
   createdAt: true,
   updatedAt: true,
   activeOrganizationId: true,
+  twoFactorVerifiedAt: true,
   impersonatedBy: true,
 };
 const account: Keys<Account> = {

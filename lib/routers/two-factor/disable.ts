@@ -32,7 +32,7 @@ export function disableTwoFactor(rules: TwoFactorRules) {
       const { _id } = active.user;
       await requireOwnPassword(call, rules);
       const ended = () => failCore("UNAUTHORIZED");
-      await switchTwoFactor(call, false, ended, async (transaction) => {
+      await switchTwoFactor(call, { twoFactorEnabled: false }, ended, async (transaction) => {
         await deleteVerifications(auth, TRUSTED_DEVICE.prefix, _id, transaction);
         const own = { userId: anyOf(referenceForms(_id)) };
         await auth.models.TwoFactor.deleteMany(own).session(transaction ?? null);

@@ -86,7 +86,7 @@ export function enableTwoFactor(rules: TwoFactorRules) {
 
 async function switchOn(call: EnableCall): Promise<void> {
   const ended = () => failCore("UNAUTHORIZED");
-  await switchTwoFactor(call, true, ended, () => Promise.resolve());
+  await switchTwoFactor(call, { twoFactorEnabled: true }, ended);
 }
 
 /**

@@ -1,4 +1,12 @@
-import { Challenge, type Call, type Proof, type SignInAttempt } from "../../context.ts";
+import {
+  Challenge,
+  type ActiveSession,
+  type AuthContext,
+  type Call,
+  type Proof,
+  type SignInAttempt,
+} from "../../context.ts";
+import { failures } from "../../errors.ts";
 import type { User } from "../../models/user.ts";
 import { plugin } from "../../plugin.ts";
 import { startPendingSignIn } from "../../services/pending-sign-in.ts";
@@ -17,6 +25,12 @@ import { verifyTOTP } from "./verify-totp.ts";
 import { viewBackupCodes } from "./view-backup-codes.ts";
 
 export type { TwoFactorOptions } from "./schemas.ts";
+
+/** What guards of the app's own routes answer. */
+const fail = failures({
+  TWO_FACTOR_REQUIRED: [403, "Verify a second factor to continue"],
+  TWO_FACTOR_ENROLMENT_REQUIRED: [403, "Set up a second factor to continue"],
+});
 
 /** Proofs that a second factor has to join: one factor each, checked here and not by a provider. */
 const SINGLE_FACTORS: ReadonlySet<Proof> = new Set(["password", "passkey"]);
@@ -43,7 +57,13 @@ export function twoFactor(options: TwoFactorOptions = {}) {
       verifyBackupCode(rules),
     ],
     serverCalls: [generateTOTP(rules), viewBackupCodes(rules)],
-    hooks: { challengeSignIn: (call, user, attempt) => challenge(rules, call, user, attempt) },
+    hooks: {
+      challengeSignIn: (call, user, attempt) => challenge(rules, call, user, attempt),
+      admitUser: (auth, user) => admit(rules, auth, user),
+      requireSecondFactor: (auth, active) => {
+        stepUp(rules, auth, active);
+      },
+    },
   });
 }
 
@@ -53,7 +73,8 @@ async function challenge(
   user: Readonly<User>,
   { proof, persistent }: SignInAttempt,
 ): Promise<Challenge | null> {
-  if (user.twoFactorEnabled !== true || !SINGLE_FACTORS.has(proof)) return null;
+  if (user.twoFactorEnabled !== true || proof === "passkey-verified") return null;
+  if (!SINGLE_FACTORS.has(proof) && !(await isRequired(rules, call.auth, user))) return null;
   if (await useTrustedDevice(call, user, rules.trustDeviceMaxAge)) return null;
   const row = await findTwoFactor(call.auth, user._id);
   const methods = [
@@ -62,4 +83,37 @@ async function challenge(
   ];
   await startPendingSignIn(call, user, { persistent, expiresIn: rules.twoFactorCookieMaxAge });
   return new Challenge({ twoFactorRedirect: true, twoFactorMethods: methods });
+}
+
+async function isRequired(
+  { required }: TwoFactorRules,
+  auth: AuthContext,
+  user: Readonly<User>,
+): Promise<boolean> {
+  return required !== undefined && (await required({ ...auth.views.user(user) }));
+}
+
+/**
+ * Whoever has to have a second factor, and none yet, uses the app only until the grace period is over.
+ *
+ * @throws AuthError TWO_FACTOR_ENROLMENT_REQUIRED (403)
+ */
+async function admit(
+  rules: TwoFactorRules,
+  auth: AuthContext,
+  user: Readonly<User>,
+): Promise<void> {
+  if (user.twoFactorEnabled === true || rules.required === undefined) return;
+  const since = Math.max(user.createdAt.getTime(), rules.requiredFrom?.getTime() ?? 0);
+  if (auth.now().getTime() < since + rules.gracePeriod * 1000) return;
+  if (await isRequired(rules, auth, user)) throw fail("TWO_FACTOR_ENROLMENT_REQUIRED");
+}
+
+/** @throws AuthError TWO_FACTOR_ENROLMENT_REQUIRED, TWO_FACTOR_REQUIRED (403) */
+function stepUp(rules: TwoFactorRules, auth: AuthContext, active: ActiveSession): void {
+  if (active.user.twoFactorEnabled !== true) throw fail("TWO_FACTOR_ENROLMENT_REQUIRED");
+  const provenAt = active.session.twoFactorVerifiedAt?.getTime() ?? 0;
+  if (auth.now().getTime() - provenAt >= rules.stepUpMaxAge * 1000) {
+    throw fail("TWO_FACTOR_REQUIRED");
+  }
 }

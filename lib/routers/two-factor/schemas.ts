@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { ErrorTable } from "../../errors.ts";
+import type { UserLike } from "../../options.ts";
 import type { OwnCipher } from "../../services/backup-codes.ts";
 import type { SendOTP, StoreOTP } from "../../services/one-time-code.ts";
 import type { TwoFactorRules } from "../../services/second-factor.ts";
@@ -56,6 +57,17 @@ export interface TwoFactorOptions {
   readonly trustDeviceMaxAge?: number | undefined;
   /** Asks users without a password for none. Default: false; they are refused. */
   readonly allowPasswordless?: boolean | undefined;
+  /**
+   * Who has to have a second factor. Once `gracePeriod` is over, guards refuse such a user without one
+   * (`TWO_FACTOR_ENROLMENT_REQUIRED`); social sign-in asks those with one for a code too. Default: nobody.
+   */
+  readonly required?: ((user: UserLike) => boolean | Promise<boolean>) | undefined;
+  /** From when it is required of users who were there before. Default: always. */
+  readonly requiredFrom?: Date | undefined;
+  /** Seconds from sign-up, or from `requiredFrom` if that is later. Default: 604800 (7 days). */
+  readonly gracePeriod?: number | undefined;
+  /** Seconds for which a code satisfies `requireSession({ twoFactor: true })`. Default: 900. */
+  readonly stepUpMaxAge?: number | undefined;
   /** Guard against guessing, across sign-ins. */
   readonly accountLockout?:
     | {
@@ -159,6 +171,10 @@ const optionsSchema = z.strictObject({
   twoFactorCookieMaxAge: whole(1, 86_400, "seconds").default(600),
   trustDeviceMaxAge: whole(1, YEAR, "seconds").default(2_592_000),
   allowPasswordless: bool.default(false),
+  required: callback<(user: UserLike) => boolean | Promise<boolean>>().optional(),
+  requiredFrom: z.date("a Date").optional(),
+  gracePeriod: whole(0, YEAR, "seconds").default(604_800),
+  stepUpMaxAge: whole(1, YEAR, "seconds").default(900),
   accountLockout: z
     .strictObject({
       enabled: bool.default(true),
@@ -176,12 +192,15 @@ const optionsSchema = z.strictObject({
 export function createRules(options: TwoFactorOptions): TwoFactorRules {
   const parsed = optionsSchema.safeParse(options);
   if (!parsed.success) throw wrongOption(parsed.error);
-  const { totpOptions, otpOptions, backupCodeOptions, issuer, ...rest } = parsed.data;
+  const { totpOptions, otpOptions, backupCodeOptions, ...rest } = parsed.data;
+  const { issuer, required, requiredFrom } = rest;
   const { sendOTP, storeOTP } = otpOptions;
   const { customBackupCodesGenerate } = backupCodeOptions;
   return {
     ...rest,
     issuer,
+    required,
+    requiredFrom,
     totp: totpOptions,
     otp: { ...otpOptions, sendOTP, storeOTP },
     backupCodes: { ...backupCodeOptions, customBackupCodesGenerate },

@@ -48,8 +48,8 @@ export function verifyTwoFactorOTP(rules: TwoFactorRules) {
         return complete(call, rules, { trustsDevice: body.trustDevice === true });
       }
       const ended = () => fail("INVALID_TWO_FACTOR_COOKIE");
-      const change = () => Promise.resolve();
-      const { token, user } = await switchTwoFactor({ ...call, active }, true, ended, change);
+      const on = { twoFactorEnabled: true, fields: { twoFactorVerifiedAt: auth.now() } };
+      const { token, user } = await switchTwoFactor({ ...call, active }, on, ended);
       return { token, user: auth.views.user(user) };
     },
   });

@@ -75,7 +75,8 @@ async function findStep(
 async function confirm(call: Call<ActiveSession>, row: TwoFactor, step: number): Promise<Verified> {
   const { auth } = call;
   const ended = () => fail("INVALID_TWO_FACTOR_COOKIE");
-  const { token, user } = await switchTwoFactor(call, true, ended, (transaction) =>
+  const on = { twoFactorEnabled: true, fields: { twoFactorVerifiedAt: auth.now() } };
+  const { token, user } = await switchTwoFactor(call, on, ended, (transaction) =>
     useStep(auth, row, step, { verified: true }, transaction),
   );
   return { token, user: auth.views.user(user) };
