@@ -42,6 +42,14 @@ export const REMEDIES: Readonly<Record<string, string>> = {
     "Let the user sign in again (`session.freshAge`). An impersonated session never passes.",
   TOO_MANY_REQUESTS:
     "Wait `Retry-After` seconds. Behind a proxy, set `trust proxy`, or all clients count as one. `rateLimit.customRules` changes a limit.",
+  ACCOUNT_TEMPORARILY_LOCKED: "Wait `Retry-After` seconds. `accountLockout` changes the limit.",
+  INVALID_TWO_FACTOR_COOKIE:
+    "Sign in again: ten minutes have passed, the sign-in is completed, or the cookie of it was not sent.",
+  TOO_MANY_ATTEMPTS_REQUEST_NEW_CODE:
+    "Sign in again; for a code that was sent, ask `/two-factor/send-otp` for another one.",
+  TOTP_ALREADY_ENABLED: "Switch it off first (`/two-factor/disable`), or verify a code.",
+  OTP_NOT_CONFIGURED: "Pass `otpOptions.sendOTP` to `twoFactor()`.",
+  TOTP_NOT_CONFIGURED: "`totpOptions.disable` of `twoFactor()` is on.",
   UNAUTHORIZED: 'Sign in; send the cookie (`credentials: "include"`) or `Authorization: Bearer`.',
   UNSUPPORTED_MEDIA_TYPE: "Send `Content-Type: application/json`.",
   USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL: "Sign in instead.",

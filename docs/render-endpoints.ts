@@ -10,6 +10,7 @@ const ACCESS: Readonly<Record<AnyEndpoint["access"], string>> = {
   session: "session",
   "session!": "session, always from the database",
   fresh: "fresh session",
+  pending: "session, or pending sign-in",
 };
 
 /** Every endpoint: what it is for, who may call it, how often, and how it can fail. */

@@ -22,7 +22,10 @@ export function createApi<P extends Plugin>(
   auth: AuthContext,
   features: readonly P[],
 ): ServerApi<P> {
-  const endpoints = features.flatMap((feature) => feature.endpoints);
+  const endpoints = features.flatMap(({ endpoints: routed, serverCalls = [] }) => [
+    ...routed,
+    ...serverCalls,
+  ]);
   const calls = endpoints.map((endpoint) => [endpoint.name, serverCall(auth, endpoint)]);
   return Object.fromEntries(calls) as ServerApi<P>;
 }

@@ -2,6 +2,7 @@ import type { Router } from "express";
 import { closestMatch } from "leven";
 import { createApi } from "./api.ts";
 import type { AuthContext } from "./context.ts";
+import { cipherKey } from "./crypto/cipher.ts";
 import { signingKey } from "./crypto/signature.ts";
 import { builtInFeatures, extendFeatures } from "./features.ts";
 import { createAdminGuard } from "./middleware/require-admin.ts";
@@ -115,7 +116,7 @@ export function betterAuth<const O extends AuthOptions = Record<never, never>>(
         : createMemoryCounters(now),
     origins: createOrigins(config),
     refused: createRefusedAddresses(config, log),
-    keys: signingKeys(config),
+    keys: createKeys(config),
     hookContext: null,
     hooks: features.flatMap(({ hooks }) => (hooks === undefined ? [] : [hooks])),
     log,
@@ -195,11 +196,21 @@ function collectionsOf({ user, session, account, verification, rateLimit }: Conf
   };
 }
 
-function signingKeys({ secrets, legacySecret }: Config): AuthContext["keys"] {
+function createKeys({ secrets, versionedSecrets, legacySecret }: Config): AuthContext["keys"] {
   const [current, ...older] = secrets;
   const accepted = older.map(({ value }) => value);
   if (legacySecret !== undefined && legacySecret !== current.value) accepted.push(legacySecret);
-  return { signing: [signingKey(current.value), ...accepted.map(signingKey)] };
+  return {
+    signing: [signingKey(current.value), ...accepted.map(signingKey)],
+    cipher: {
+      current: {
+        version: versionedSecrets ? current.version : null,
+        key: cipherKey(current.value),
+      },
+      byVersion: new Map(secrets.map(({ version, value }) => [version, cipherKey(value)])),
+      unversioned: legacySecret === undefined ? undefined : cipherKey(legacySecret),
+    },
+  };
 }
 
 function extraFields(config: Config, features: readonly Plugin[], models: Models) {

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { KeyObject } from "node:crypto";
 import type { Connection, QueryFilter } from "mongoose";
+import type { Keyring } from "./crypto/cipher.ts";
 import type { AuthError } from "./errors.ts";
 import type { Id } from "./models/id.ts";
 import type { Models } from "./models/index.ts";
@@ -48,9 +49,12 @@ export interface Database {
   readonly connection: Connection;
 }
 
-/** HMAC keys, current first. */
+/** Keys of every accepted secret. */
 export interface Keys {
+  /** Of HMACs, current first. */
   readonly signing: readonly [KeyObject, ...KeyObject[]];
+  /** Of what is stored encrypted. */
+  readonly cipher: Keyring;
 }
 
 /** A limit. */
@@ -112,6 +116,8 @@ export interface Cookies {
   readonly sessionData: CookieSettings;
   readonly dontRemember: CookieSettings;
   readonly knownDevice: CookieSettings;
+  readonly twoFactor: CookieSettings;
+  readonly trustDevice: CookieSettings;
   /** Full names under which a session token is accepted, best first. */
   readonly sessionNames: readonly string[];
 }
@@ -147,6 +153,14 @@ export interface ActiveSession {
    * they lack the app's fields that answers do not show, or show transformed.
    */
   readonly shown?: ShownSession;
+}
+
+/** A sign-in that waits for its second factor. */
+export interface PendingSignIn {
+  readonly user: User;
+  /** `2fa-` and 20 characters, as the client has it. */
+  readonly identifier: string;
+  readonly expiresAt: Date;
 }
 
 /** Finds sessions by token; the look-ups of one event-loop turn share one command. */
@@ -205,7 +219,7 @@ export interface RawInput {
 
 /** One call of an endpoint, over HTTP or through `auth.api`. */
 export interface Call<
-  Active = ActiveSession | null | undefined,
+  Active = ActiveSession | PendingSignIn | null | undefined,
   Body = unknown,
   Query = unknown,
   Params = unknown,
@@ -221,6 +235,13 @@ export interface Call<
 
 /** How an identity was proven, told to the hooks that may ask for more. */
 export type Proof = "password" | "passkey" | "passkey-verified" | "social" | "mail-link";
+
+/** The session that a sign-in is about to make. */
+export interface SignInAttempt {
+  readonly proof: Proof;
+  /** Whether the session outlives the browser. */
+  readonly persistent: boolean;
+}
 
 /** The places where features (and later the app) join in; all of one kind run in the order of the features. */
 export interface Hooks {
@@ -251,8 +272,12 @@ export interface Hooks {
   readonly challengeSignIn?: (
     call: Call,
     user: Readonly<User>,
-    proof: Proof,
+    attempt: SignInAttempt,
   ) => Promise<Challenge | null>;
+  /** Throws when a user may not use the app's own routes yet; asked by every guard. */
+  readonly admitUser?: (auth: AuthContext, user: Readonly<User>) => Promise<void>;
+  /** Throws when a session, read from the database, has had no second factor proven lately. */
+  readonly requireSecondFactor?: (auth: AuthContext, active: ActiveSession) => void;
   /** May throw, or return fields for the new session. */
   readonly beforeSessionCreate?: (call: Call, user: Readonly<User>) => Promise<Partial<Session>>;
 }

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { ActiveSession, Call, Challenge, Html, Redirect } from "./context.ts";
+import type { ActiveSession, Call, Challenge, Html, PendingSignIn, Redirect } from "./context.ts";
 import type { ErrorTable } from "./errors.ts";
 
 /** Methods of endpoints; HEAD follows from GET. */
@@ -13,15 +13,18 @@ export type Method = "GET" | "POST";
  * - `session`: a live session; from the database for every method but GET and HEAD
  * - `session!`: a live session, always from the database
  * - `fresh`: as `session!`, and younger than `session.freshAge`
+ * - `pending`: as `session!`, or a sign-in that waits for its second factor
  */
-export type Access = "public" | "optional" | "session" | "session!" | "fresh";
+export type Access = "public" | "optional" | "session" | "session!" | "fresh" | "pending";
 
 /** `call.active` as the access makes it: a handler cannot forget the check, without it there is nothing to use. */
 export type Active<A extends Access> = A extends "public"
   ? undefined
   : A extends "optional"
     ? ActiveSession | null
-    : ActiveSession;
+    : A extends "pending"
+      ? ActiveSession | PendingSignIn
+      : ActiveSession;
 
 /** Requests per client address; see docs/protocol.md §7. */
 export interface RateLimit {

@@ -52,7 +52,8 @@ function inputCodes(endpoint: AnyEndpoint): CoreCode[] {
 function accessCodes({ access, credentials }: AnyEndpoint): CoreCode[] {
   if (access === "public") return [];
   const codes: CoreCode[] = ["BANNED_USER"];
-  if (access !== "optional") codes.push("UNAUTHORIZED");
+  if (access === "pending") codes.push("INVALID_TWO_FACTOR_COOKIE");
+  else if (access !== "optional") codes.push("UNAUTHORIZED");
   if (access === "fresh" || credentials) codes.push("SESSION_NOT_FRESH");
   return codes;
 }

@@ -51,6 +51,7 @@ export const coreErrors = {
   BAD_REQUEST: [400, "Bad Request"],
   VALIDATION_ERROR: [400, "Validation error"],
   UNAUTHORIZED: [401, "Unauthorized"],
+  INVALID_TWO_FACTOR_COOKIE: [401, "Invalid two factor cookie"],
   FORBIDDEN: [403, "Forbidden"],
   SESSION_NOT_FRESH: [403, "Session is not fresh"],
   BANNED_USER: [

@@ -1258,7 +1258,6 @@ export function readOptions(options: AuthOptions, env: NodeJS.ProcessEnv): Confi
 
 /** Checked, and read by nothing yet. The warning at start and the mark in docs/options.md are made from this list. */
 export const WITHOUT_EFFECT_YET = [
-  "appName",
   "socialProviders",
   "user.fields",
   "session.fields",

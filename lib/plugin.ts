@@ -10,6 +10,7 @@ export interface Plugin<
   Id extends string = string,
   Endpoints extends readonly AnyEndpoint[] = readonly AnyEndpoint[],
   Fields extends Exposed = Exposed,
+  ServerCalls extends readonly AnyEndpoint[] = readonly AnyEndpoint[],
 > {
   /** Name of its router on `auth.routers`, kebab-case. */
   readonly id: Id;
@@ -18,6 +19,8 @@ export interface Plugin<
   /** Fields that it adds to every user and session in answers, each with the value shown when it is unset. */
   readonly exposes?: Fields;
   readonly endpoints: Endpoints;
+  /** What `auth.api` alone has: trusted calls without a route. */
+  readonly serverCalls?: ServerCalls;
   /** What it adds to endpoints of other features, by their names. */
   readonly extends?: Readonly<Record<string, Extension>>;
   readonly hooks?: Hooks;
@@ -41,7 +44,10 @@ export function plugin<
   const Id extends string,
   const Endpoints extends readonly AnyEndpoint[],
   Fields extends Exposed = Record<never, never>,
->(definition: Plugin<Id, Endpoints, Fields>): Plugin<Id, Endpoints, Fields> {
+  const ServerCalls extends readonly AnyEndpoint[] = readonly [],
+>(
+  definition: Plugin<Id, Endpoints, Fields, ServerCalls>,
+): Plugin<Id, Endpoints, Fields, ServerCalls> {
   return definition;
 }
 
@@ -85,5 +91,7 @@ type CallOf<E, U, S> =
 
 /** `auth.api`: one typed call per endpoint of these features; users in answers are of type `U`, sessions of type `S`. */
 export type ServerApi<P extends Plugin, U = PublicUser, S = PublicSession> = {
-  readonly [E in P["endpoints"][number] as E["name"]]: CallOf<E, U, S>;
+  readonly [
+    E in P["endpoints"][number] | NonNullable<P["serverCalls"]>[number] as E["name"]
+  ]: CallOf<E, U, S>;
 };

@@ -5,6 +5,7 @@ import {
   Redirect,
   type ActiveSession,
   type AuthContext,
+  type PendingSignIn,
   type RawInput,
   type Reply,
   type RequestInfo,
@@ -13,6 +14,7 @@ import type { AnyEndpoint } from "./endpoint.ts";
 import { AuthError, failCore } from "./errors.ts";
 import { runBetweenHooks, shown, wantsRequests } from "./request-hooks.ts";
 import { isBelow } from "./services/path-pattern.ts";
+import { findPendingSignIn, isPending } from "./services/pending-sign-in.ts";
 import { findActive, findActiveToRead, isFresh, isReading } from "./services/session.ts";
 import { serialiseRedirectURL } from "./services/redirect-url.ts";
 import { checkReturnAddresses } from "./services/return-address.ts";
@@ -54,7 +56,10 @@ async function execute(
 ): Promise<unknown> {
   const { body, query } = await readAddresses(auth, endpoint, request, input);
   const active = await authorize(auth, endpoint, request, reply);
-  if (auth.hookContext !== null) auth.hookContext.context.session = shown(auth, active ?? null);
+  if (auth.hookContext !== null) {
+    const session = active === undefined || isPending(active) ? null : active;
+    auth.hookContext.context.session = shown(auth, session);
+  }
   const result = await endpoint.handler({
     auth,
     request,
@@ -92,13 +97,14 @@ async function authorize(
   endpoint: AnyEndpoint,
   request: RequestInfo,
   reply: Reply,
-): Promise<ActiveSession | null | undefined> {
+): Promise<ActiveSession | PendingSignIn | null | undefined> {
   if (endpoint.access === "public") return undefined;
   const mayBeCopied = endpoint.access === "session" && isReading(request);
   const find = mayBeCopied ? findActiveToRead : findActive;
   const active = await find(auth, request, reply);
   if (active === null) {
     if (endpoint.access === "optional") return null;
+    if (endpoint.access === "pending") return getPendingSignIn(auth, request);
     throw failCore("UNAUTHORIZED");
   }
   if (endpoint.access === "fresh" && !isFresh(auth, active.session)) {
@@ -108,6 +114,13 @@ async function authorize(
     throw failCore("SESSION_NOT_FRESH");
   }
   return active;
+}
+
+/** @throws AuthError INVALID_TWO_FACTOR_COOKIE (401) */
+async function getPendingSignIn(auth: AuthContext, request: RequestInfo): Promise<PendingSignIn> {
+  const pending = await findPendingSignIn(auth, request);
+  if (pending === null) throw failCore("INVALID_TWO_FACTOR_COOKIE");
+  return pending;
 }
 
 function parseBody(endpoint: AnyEndpoint, body: unknown): unknown {

@@ -171,6 +171,7 @@ describe("every endpoint", () => {
   /** How the codes that follow from an endpoint's definition are provoked: when what, and how. */
   const provoke: Readonly<Partial<Record<CoreCode, readonly [when: string, how: Recipe]>>> = {
     UNAUTHORIZED: ["nobody is signed in", (on) => on({})],
+    INVALID_TWO_FACTOR_COOKIE: ["nobody is signed in or about to be", (on) => on({})],
     BANNED_USER: ["the user is banned", (on) => on({ headers: { Authorization: bearer.banned } })],
     SESSION_NOT_FRESH: [
       "the session is impersonated, or old",

@@ -485,7 +485,7 @@ describe("readOptions", () => {
       assert.deepEqual(config.warnings, [
         "These options have no effect here: secondaryStorage, user.additionalFields.teamId.references, " +
           "session.storeSessionInDatabase, advanced.database.generateId, onAPIError.throw, logger.disableColors",
-        "These options have no effect yet: appName, socialProviders, user.fields, account.accountLinking",
+        "These options have no effect yet: socialProviders, user.fields, account.accountLinking",
         'rateLimit.storage "secondary-storage" means the database here',
       ]);
       assert.deepEqual(config.advanced.defaultCookieAttributes, {

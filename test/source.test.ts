@@ -172,7 +172,8 @@ describe("the source", () => {
     );
   });
 
-  for (const { id, endpoints } of allFeatures) {
+  for (const { id, endpoints: routed, serverCalls = [] } of allFeatures) {
+    const endpoints = [...routed, ...serverCalls];
     for (const { name, paths } of endpoints) {
       it(`when ${name} of ${id} is looked for, then its path names the file`, async () => {
         const exported = await Promise.all(

@@ -33,6 +33,11 @@ export interface GuardOptions {
   /** Only sessions younger than `session.freshAge` pass; others get 403 `SESSION_NOT_FRESH`. Default false. */
   readonly fresh?: boolean | undefined;
   /**
+   * Only sessions that proved a second factor lately (`stepUpMaxAge` of `twoFactor()`) pass; others get 403:
+   * `TWO_FACTOR_REQUIRED` (verify a code), or `TWO_FACTOR_ENROLMENT_REQUIRED` (set one up). Default false.
+   */
+  readonly twoFactor?: boolean | undefined;
+  /**
    * Path or trusted address of the sign-in page: a browser that asked for a page is sent there with `callbackURL`
    * (the page it wanted) and, for a 403, `error` (the code). Default: everyone gets JSON.
    */
@@ -93,16 +98,26 @@ export function createGuard(
       plain(...args);
       return undefined;
     }
-    return protect(auth, found, check, checkOptions(args[0]));
+    return protect(auth, found, check, checkOptions(auth, args[0]));
   } as SessionGuard<PublicUser>;
 }
 
 /** @throws TypeError when an option is wrong */
-function checkOptions(options: GuardOptions = {}): GuardOptions {
-  const { fresh, redirectTo, ...unknown } = options;
+function checkOptions(auth: AuthContext, options: GuardOptions = {}): GuardOptions {
+  const { fresh, twoFactor, redirectTo, ...unknown } = options;
   const [name] = Object.keys(unknown);
   if (name !== undefined) {
-    throw new TypeError(`requireSession(): ${name} is not an option; pass fresh or redirectTo`);
+    throw new TypeError(
+      `requireSession(): ${name} is not an option; pass fresh, twoFactor or redirectTo`,
+    );
+  }
+  if (twoFactor !== undefined && typeof twoFactor !== "boolean") {
+    throw new TypeError(
+      `requireSession(): twoFactor must be true or false, got ${typeof twoFactor}`,
+    );
+  }
+  if (twoFactor === true && !auth.hooks.some((hooks) => hooks.requireSecondFactor !== undefined)) {
+    throw new TypeError("requireSession(): twoFactor needs twoFactor() among the plugins");
   }
   if (fresh !== undefined && typeof fresh !== "boolean") {
     throw new TypeError(`requireSession(): fresh must be true or false, got ${typeof fresh}`);
@@ -138,15 +153,19 @@ async function admit(
   auth: AuthContext,
   found: FoundSessions,
   check: Check | undefined,
-  { fresh = false }: GuardOptions,
+  { fresh = false, twoFactor = false }: GuardOptions,
   req: Request,
   res: Response,
 ): Promise<void> {
-  const mayBeCopied = !fresh && check === undefined && isReading(req);
+  const mayBeCopied = !fresh && !twoFactor && check === undefined && isReading(req);
   const known = found.get(req);
   const suffices = known !== undefined && (mayBeCopied || known.shown === undefined);
   const active = suffices ? known : await authenticate(auth, req, res, mayBeCopied);
   if (fresh && !isFresh(auth, active.session)) throw failCore("SESSION_NOT_FRESH");
+  for (const hooks of auth.hooks) {
+    await hooks.admitUser?.(auth, active.user);
+    if (twoFactor) hooks.requireSecondFactor?.(auth, active);
+  }
   check?.(auth, active);
   found.set(req, active);
   req.auth = auth.views.active(active);

@@ -4,6 +4,7 @@ import { withDeadline } from "./deadline.ts";
 import { addFields, type AdditionalFields } from "./fields.ts";
 import { rateLimitSchema, type RateLimit } from "./rate-limit.ts";
 import { sessionSchema, type Session } from "./session.ts";
+import { twoFactorSchema, type TwoFactor } from "./two-factor.ts";
 import { userSchema, type User } from "./user.ts";
 import { verificationSchema, type Verification } from "./verification.ts";
 
@@ -14,6 +15,7 @@ export interface Documents {
   Account: Account;
   Verification: Verification;
   RateLimit: RateLimit;
+  TwoFactor: TwoFactor;
 }
 
 /** Name of a model, as on `auth.models`. */
@@ -40,6 +42,7 @@ const catalogue = {
   Account: { schema: accountSchema, collection: "account" },
   Verification: { schema: verificationSchema, collection: "verification" },
   RateLimit: { schema: rateLimitSchema, collection: "rateLimit" },
+  TwoFactor: { schema: twoFactorSchema, collection: "twoFactor" },
 } as const;
 
 /** Models that refer to a user, each by these fields; a test demands that deleting a user covers them all. */
@@ -47,6 +50,7 @@ export const userReferences = {
   Session: ["userId"],
   Account: ["userId"],
   Verification: ["value"],
+  TwoFactor: ["userId"],
 } as const satisfies Partial<Record<ModelName, readonly string[]>>;
 
 /**
@@ -63,6 +67,7 @@ export function compileModels(options: ModelOptions): Models {
   const account = lazily("Account", catalogue.Account.schema);
   const verification = lazily("Verification", catalogue.Verification.schema);
   const rateLimit = lazily("RateLimit", catalogue.RateLimit.schema);
+  const twoFactor = lazily("TwoFactor", catalogue.TwoFactor.schema);
   return {
     get User() {
       return user();
@@ -78,6 +83,9 @@ export function compileModels(options: ModelOptions): Models {
     },
     get RateLimit() {
       return rateLimit();
+    },
+    get TwoFactor() {
+      return twoFactor();
     },
   };
 }

@@ -20,6 +20,8 @@ export interface Session {
   updatedAt: Date;
   /** Id of the organization that this session works in, as text (organization). */
   activeOrganizationId?: string | null;
+  /** When this session last had a second factor proven; unset means never (two-factor). */
+  twoFactorVerifiedAt?: Date | null;
   /** Id of the admin who acts as this user, as text (admin). */
   impersonatedBy?: string | null;
 }
@@ -38,6 +40,7 @@ export const sessionSchema = new Schema<Session>({
   createdAt: { type: Date, required: true },
   updatedAt: { type: Date, required: true },
   activeOrganizationId: String,
+  twoFactorVerifiedAt: Date,
   impersonatedBy: String,
 });
 sessionSchema.index({ token: 1 }, { unique: true });

@@ -1,14 +1,13 @@
-import type { ClientSession, Model, QueryFilter } from "mongoose";
+import type { Model, QueryFilter } from "mongoose";
 import type { AuthContext } from "../context.ts";
 import type { Id } from "../models/id.ts";
 import type { Documents } from "../models/index.ts";
 import { changeHooks, type WatchedName } from "./database-hooks.ts";
-import { inTransaction, insert } from "./transaction.ts";
+import { inTransaction, insert, type Transaction } from "./transaction.ts";
 
 // Every write of users, sessions, accounts and verifications goes through here. Without hooks each is one command;
 // with hooks it runs in a transaction with them.
 
-type Transaction = ClientSession | undefined;
 type Filter<N extends WatchedName> = QueryFilter<Documents[N]>;
 
 /**

@@ -5,7 +5,13 @@ import type { CookieAttributes, Cookies, CookieSettings, Reply, RequestInfo } fr
 import type { Config } from "../options.ts";
 
 /** Cookies by the key under which `advanced.cookies` may change them. */
-export type CookieKey = "session_token" | "session_data" | "dont_remember" | "known_device";
+export type CookieKey =
+  | "session_token"
+  | "session_data"
+  | "dont_remember"
+  | "known_device"
+  | "two_factor"
+  | "trust_device";
 
 /** Names as set by default, without prefix. `session-token` is ours, `session_token` the official one. */
 export const OWN_SESSION_NAME = "session-token";
@@ -54,6 +60,8 @@ export function createCookies(config: Config): Cookies {
     sessionData: settings("session_data", "session_data"),
     dontRemember: settings("dont_remember", "dont_remember"),
     knownDevice: settings("known_device", "known_device"),
+    twoFactor: settings("two_factor", "two_factor"),
+    trustDevice: settings("trust_device", "trust_device"),
     sessionNames: [
       ...new Set([
         ...(advanced.cookies["session_token"]?.name === undefined ? [] : [sessionToken.name]),

@@ -12,7 +12,8 @@ import {
   ACCOUNT_DELETION,
   deleteVerifications,
   PASSWORD_RESET,
-  TRUSTED_DEVICE_PREFIX,
+  PENDING_SIGN_IN,
+  TRUSTED_DEVICE,
 } from "./verification.ts";
 
 /** Characters of a mark: 132 bits. */
@@ -115,8 +116,8 @@ export async function addPassword(auth: AuthContext, userId: Id, hash: string): 
 }
 
 /**
- * The off switch of a password: open reset and deletion tokens end, and with `sessions` every session and trusted device
- * too. Goes into the transaction that changes the password.
+ * The off switch of a password: open reset and deletion tokens and sign-ins that wait for a second factor end, and with
+ * `sessions` every session and trusted device too. Goes into the transaction that changes the password.
  */
 export async function endOldCredentials(
   auth: AuthContext,
@@ -124,9 +125,10 @@ export async function endOldCredentials(
   { sessions, transaction }: { sessions: boolean; transaction: ClientSession | undefined },
 ): Promise<void> {
   await endMailedTokens(auth, userId, transaction);
+  await deleteVerifications(auth, PENDING_SIGN_IN.prefix, userId, transaction);
   if (!sessions) return;
   await revokeSessions(auth, userId, { transaction });
-  await deleteVerifications(auth, TRUSTED_DEVICE_PREFIX, userId, transaction);
+  await deleteVerifications(auth, TRUSTED_DEVICE.prefix, userId, transaction);
 }
 
 /** Ends the tokens that were mailed to a user and act without a session. */
@@ -152,6 +154,7 @@ export async function endOvertakenSessions(
 ): Promise<void> {
   try {
     await revokeSessions(auth, userId, except === undefined ? {} : { except });
+    await deleteVerifications(auth, PENDING_SIGN_IN.prefix, userId);
   } catch (error) {
     auth.log.error("sessions made during a change of password could not be ended", error);
   }

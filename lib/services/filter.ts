@@ -26,6 +26,16 @@ export function after(instant: Date): { $gt: Date } {
   return mongoose.trusted({ $gt: instant });
 }
 
+/** A filter that matches where the field is no later instant: also where it is null or missing. */
+export function notAfter(instant: Date): { $not: { $gt: Date } } {
+  return mongoose.trusted({ $not: { $gt: instant } });
+}
+
+/** A filter that matches where the field is less than a number: also where it is null or missing. */
+export function notAtLeast(least: number): { $not: { $gte: number } } {
+  return mongoose.trusted({ $not: { $gte: least } });
+}
+
 /** A filter that matches texts with this beginning; an index on the field serves it. */
 export function startingWith(prefix: string): { $regex: RegExp } {
   const escaped = prefix.replace(/[\\^$.|?*+()[\]{}]/g, "\\$&");

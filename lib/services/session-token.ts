@@ -36,11 +36,15 @@ function cookieToken(auth: AuthContext, name: string, value: string): string | n
 }
 
 function bearerToken(auth: AuthContext, header: string | undefined): string | null {
-  if (header === undefined) return null;
-  const value = BEARER.exec(header)?.[1];
-  if (value === undefined) return null;
-  if (!value.includes(".")) return value;
-  return unsign(decoded(value), auth.keys.signing);
+  const value = bearerValue(header);
+  if (!value?.includes(".")) return value;
+  return unsign(value, auth.keys.signing);
+}
+
+/** What a Bearer header carries, URL-decoded; null when it is none. */
+export function bearerValue(header: string | undefined): string | null {
+  const value = header === undefined ? undefined : BEARER.exec(header)?.[1];
+  return value === undefined ? null : decoded(value);
 }
 
 function decoded(text: string): string {

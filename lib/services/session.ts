@@ -4,9 +4,9 @@ import {
   type ActiveSession,
   type AuthContext,
   type Call,
-  type Proof,
   type Reply,
   type RequestInfo,
+  type SignInAttempt,
 } from "../context.ts";
 import { sign } from "../crypto/signature.ts";
 import { hashToken, randomToken } from "../crypto/token.ts";
@@ -28,6 +28,7 @@ import { isRefusal, isUnavailable } from "./database-errors.ts";
 import { after, anyOf, noneOf } from "./filter.ts";
 import { storedForms } from "./session-lookup.ts";
 import { endsWithBrowser, presentedTokens } from "./session-token.ts";
+import { deleteVerifications, PENDING_SIGN_IN } from "./verification.ts";
 
 /** Seconds that a session lasts in the database when it ends with the browser. */
 const UNREMEMBERED_EXPIRES_IN = 86_400;
@@ -195,10 +196,7 @@ export class SessionRefused extends Error {
 }
 
 /** How a session is to be made. */
-export interface SignInOptions {
-  /** Whether it outlives the browser; false: 24 hours, no `Max-Age`. */
-  readonly persistent: boolean;
-  readonly proof: Proof;
+export interface SignInOptions extends SignInAttempt {
   /**
    * Reads the user again once the session is stored; null or a throw when the proof no longer holds. What ended the
    * user's sessions meanwhile (a ban, a new password) could not yet see this one.
@@ -218,9 +216,14 @@ export async function signIn(
   user: User,
   { persistent, proof, current }: SignInOptions,
 ): Promise<ActiveSession | Challenge | null> {
+  if (isBanned(user, call.auth.now())) throw failCore("BANNED_USER");
   for (const hooks of call.auth.hooks) {
-    const challenge = await hooks.challengeSignIn?.(call, user, proof);
-    if (challenge instanceof Challenge) return challenge;
+    const challenge = await hooks.challengeSignIn?.(call, user, { proof, persistent });
+    if (challenge instanceof Challenge) {
+      if ((await current()) !== null) return challenge;
+      await endPendingSignIns(call, user);
+      return null;
+    }
   }
   const active = await createSession(call, user, { persistent });
   const now = await current();
@@ -233,6 +236,12 @@ export async function signIn(
   return active;
 }
 
+/** The password was changed while the second factor was being asked for. */
+async function endPendingSignIns({ auth, reply }: Call, user: User): Promise<void> {
+  await deleteVerifications(auth, PENDING_SIGN_IN.prefix, user._id);
+  clearCookie(reply, auth.cookies.twoFactor);
+}
+
 /**
  * Stores a new session; sets no cookie.
  *
@@ -242,7 +251,15 @@ export async function signIn(
 export async function createSession(
   call: Call,
   user: User,
-  { persistent, transaction }: { persistent: boolean; transaction?: ClientSession | undefined },
+  {
+    persistent,
+    fields = {},
+    transaction,
+  }: {
+    persistent: boolean;
+    fields?: Pick<Session, "twoFactorVerifiedAt">;
+    transaction?: ClientSession | undefined;
+  },
 ): Promise<ActiveSession> {
   const { auth, request } = call;
   const createdAt = auth.now();
@@ -259,6 +276,7 @@ export async function createSession(
     userAgent: (request.headers["user-agent"] ?? "").slice(0, USER_AGENT_LENGTH),
     createdAt,
     updatedAt: createdAt,
+    ...fields,
   };
   for (const hooks of auth.hooks) {
     Object.assign(session, await hooks.beforeSessionCreate?.(call, user));

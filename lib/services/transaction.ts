@@ -2,6 +2,9 @@ import type { ClientSession, Model } from "mongoose";
 import type { AuthContext } from "../context.ts";
 import { DeadlineExceeded, OPERATION_DEADLINE_MS, withDeadline } from "../models/deadline.ts";
 
+/** A running transaction; undefined outside one, and on a standalone server. */
+export type Transaction = ClientSession | undefined;
+
 /**
  * Changes several documents together. On a standalone server the same steps run one after the other, so write
  * them in an order that fails safe.

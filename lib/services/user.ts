@@ -130,6 +130,7 @@ async function deleteReferences(
   await deleteRows(auth, "Session", { userId: userReference }, transaction);
   await deleteRows(auth, "Verification", { value: formatId(userId) }, transaction);
   await deleteRows(auth, "Account", { userId: userReference }, transaction);
+  await auth.models.TwoFactor.deleteMany({ userId: userReference }).session(transaction ?? null);
 }
 
 /** Where old duplicates keep the unique index from being built, a look-up is all that is left. */

@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
 import { Types, type ClientSession } from "mongoose";
 import type { AuthContext } from "../context.ts";
-import { hashToken, randomToken } from "../crypto/token.ts";
+import { ALPHANUMERIC, hashToken, randomToken } from "../crypto/token.ts";
 import { createId, formatId, type Id } from "../models/id.ts";
 import type { Verification } from "../models/verification.ts";
 import type { StoreIdentifier } from "../options.ts";
 import { createRow, deleteRow, deleteRows, putRow } from "./changes.ts";
+import { isDuplicateKey } from "./database-errors.ts";
 import { after, anyOf, noneOf, startingWith } from "./filter.ts";
 
 /** What a short-lived proof is for: the front of its identifier, and the form of its secret part. */
@@ -17,6 +18,7 @@ export interface Purpose {
 }
 
 const LOWER_ALPHANUMERIC = "0123456789abcdefghijklmnopqrstuvwxyz";
+const URL_SAFE = `${ALPHANUMERIC}-_`;
 
 /** Token of the mail that resets a password (docs/protocol.md §9). */
 export const PASSWORD_RESET: Purpose = { prefix: "reset-password:", length: 24 };
@@ -26,8 +28,10 @@ export const ACCOUNT_DELETION: Purpose = {
   length: 32,
   alphabet: LOWER_ALPHANUMERIC,
 };
-/** Front of the identifiers of trusted devices (two-factor). */
-export const TRUSTED_DEVICE_PREFIX = "trust-device-";
+/** A sign-in that waits for its second factor. */
+export const PENDING_SIGN_IN: Purpose = { prefix: "2fa-", length: 20, alphabet: URL_SAFE };
+/** A browser that needs no second factor. */
+export const TRUSTED_DEVICE: Purpose = { prefix: "trust-device-", length: 32, alphabet: URL_SAFE };
 
 /** A proof with its row, which does not know the secret. */
 interface Issued {
@@ -93,10 +97,15 @@ async function putSole(
   { pretended = false } = {},
 ): Promise<Issued> {
   const issued = await newVerification(auth, purpose, issuing);
-  const digest = createHash("sha256").update(purpose.prefix + issued.row.value, "utf8");
-  const _id = Types.ObjectId.createFromHexString(digest.digest("hex").slice(0, 24));
+  const _id = idOf(purpose.prefix + issued.row.value);
   const row = await putRow(auth, "Verification", { ...issued.row, _id }, { pretended });
   return { ...issued, row };
+}
+
+/** The same id for the same text, so that there is one row for it. */
+function idOf(text: string): Types.ObjectId {
+  const digest = createHash("sha256").update(text, "utf8").digest("hex");
+  return Types.ObjectId.createFromHexString(digest.slice(0, 24));
 }
 
 async function newVerification(
@@ -120,7 +129,7 @@ async function newVerification(
 /** The purpose stays in front, whatever the form; only the plain one, by Better Auth's choice, has no colon behind. */
 async function storedIdentifier(
   auth: AuthContext,
-  { prefix }: Purpose,
+  { prefix }: Pick<Purpose, "prefix">,
   secret: string,
 ): Promise<string> {
   const form = storedForm(auth, prefix);
@@ -173,9 +182,18 @@ async function identifiersOf(
   purpose: Purpose,
   secret: string,
 ): Promise<string[] | null> {
-  const { prefix, length } = purpose;
-  if (secret.length !== length || !/^[A-Za-z0-9]+$/.test(secret)) return null;
-  const current = await storedIdentifier(auth, purpose, secret);
+  const { length } = purpose;
+  const characters = purpose.alphabet === URL_SAFE ? /^[\w-]+$/ : /^[A-Za-z0-9]+$/;
+  if (secret.length !== length || !characters.test(secret)) return null;
+  return formsOf(auth, purpose, secret);
+}
+
+async function formsOf(
+  auth: AuthContext,
+  { prefix }: Pick<Purpose, "prefix">,
+  secret: string,
+): Promise<string[]> {
+  const current = await storedIdentifier(auth, { prefix }, secret);
   return [...new Set([current, prefix + hashToken(secret), prefix + secret])];
 }
 
@@ -188,4 +206,77 @@ export async function deleteVerifications(
 ): Promise<void> {
   const filter = { value: formatId(userId), identifier: startingWith(prefix) };
   await deleteRows(auth, "Verification", filter, transaction);
+}
+
+/** A row that is found by what both sides know (a pending sign-in, a session), not by an issued secret of its own. */
+export interface VerificationKey {
+  readonly prefix: string;
+  readonly key: string;
+}
+
+/** What such a row holds. */
+export type KeyedValue = Pick<Verification, "value" | "expiresAt">;
+
+/** Stores the row of a key in place of the one before. */
+export async function putKeyed(
+  auth: AuthContext,
+  by: VerificationKey,
+  content: KeyedValue,
+): Promise<void> {
+  const row = await keyedRow(auth, by, content);
+  await putRow(auth, "Verification", row);
+  // Rows of Better Auth, which keeps every one.
+  const identifier = anyOf(await formsOf(auth, by, by.key));
+  await deleteRows(auth, "Verification", { identifier, _id: noneOf([row._id]) });
+}
+
+/** Stores the row of a key unless there is one; of parallel calls, one does. */
+export async function addKeyed(
+  auth: AuthContext,
+  by: VerificationKey,
+  content: KeyedValue,
+): Promise<void> {
+  try {
+    await createRow(auth, "Verification", await keyedRow(auth, by, content), undefined);
+  } catch (error) {
+    if (!isDuplicateKey(error)) throw error;
+  }
+}
+
+/** The newest live row of a key; null when there is none. */
+export async function findKeyed(
+  auth: AuthContext,
+  by: VerificationKey,
+): Promise<Verification | null> {
+  return auth.models.Verification.findOne(await liveKeyed(auth, by))
+    .sort({ createdAt: -1 })
+    .lean();
+}
+
+/** Uses the row of a key up: of parallel calls, one gets it and the others null. */
+export async function consumeKeyed(
+  auth: AuthContext,
+  by: VerificationKey,
+): Promise<Verification | null> {
+  return deleteRow(auth, "Verification", await liveKeyed(auth, by), { sort: { createdAt: -1 } });
+}
+
+async function liveKeyed(auth: AuthContext, by: VerificationKey) {
+  const identifier = anyOf(await formsOf(auth, by, by.key));
+  return { identifier, expiresAt: after(auth.now()) };
+}
+
+async function keyedRow(
+  auth: AuthContext,
+  { prefix, key }: VerificationKey,
+  content: KeyedValue,
+): Promise<Verification> {
+  const createdAt = auth.now();
+  return {
+    _id: idOf(prefix + key),
+    identifier: await storedIdentifier(auth, { prefix }, key),
+    ...content,
+    createdAt,
+    updatedAt: createdAt,
+  };
 }

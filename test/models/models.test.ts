@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import mongoose, { type Schema } from "mongoose";
-import type { Account, Session, User, Verification } from "../../lib/index.ts";
+import type { Account, Session, TwoFactor, User, Verification } from "../../lib/index.ts";
 import { accountSchema } from "../../lib/models/account.ts";
 import { compileModels, userReferences } from "../../lib/models/index.ts";
 import { sessionSchema } from "../../lib/models/session.ts";
+import { twoFactorSchema } from "../../lib/models/two-factor.ts";
 import { userSchema } from "../../lib/models/user.ts";
 import { verificationSchema } from "../../lib/models/verification.ts";
 import { startApp, type TestApp } from "../support/app.ts";
@@ -37,6 +38,7 @@ const session: Keys<Session> = {
   createdAt: true,
   updatedAt: true,
   activeOrganizationId: true,
+  twoFactorVerifiedAt: true,
   impersonatedBy: true,
 };
 const account: Keys<Account> = {
@@ -63,6 +65,17 @@ const verification: Keys<Verification> = {
   updatedAt: true,
 };
 
+const twoFactor: Keys<TwoFactor> = {
+  _id: true,
+  secret: true,
+  backupCodes: true,
+  userId: true,
+  verified: true,
+  failedVerificationCount: true,
+  lockedUntil: true,
+  lastUsedStep: true,
+};
+
 const pathsOf = (schema: Pick<Schema, "paths">): string[] => Object.keys(schema.paths).sort();
 
 describe("models", () => {
@@ -81,6 +94,7 @@ describe("models", () => {
     ["Session", sessionSchema, session],
     ["Account", accountSchema, account],
     ["Verification", verificationSchema, verification],
+    ["TwoFactor", twoFactorSchema, twoFactor],
   ] as const) {
     it(`when interface and schema of ${name} are compared, then they have the same fields`, () => {
       assert.deepEqual(pathsOf(schema), Object.keys(keys).sort());
@@ -121,7 +135,7 @@ describe("models", () => {
 
   it("when the references to a user are listed, then every model with a userId is among them", () => {
     const models = compileModels(settings);
-    const referring = (["User", "Session", "Account", "Verification"] as const).filter(
+    const referring = (["User", "Session", "Account", "Verification", "TwoFactor"] as const).filter(
       (name) => "userId" in models[name].schema.paths,
     );
     for (const name of referring) assert.ok(Object.hasOwn(userReferences, name), name);

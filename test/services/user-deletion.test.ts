@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { setImmediate as turn } from "node:timers/promises";
 import type { Model } from "mongoose";
 import request from "supertest";
+import { optionalFeatures } from "../../docs/features.ts";
 import { AuthError, type AuthOptions, type UserLike } from "../../lib/index.ts";
 import { createId, parseId, type Id } from "../../lib/models/id.ts";
 import { userReferences, type ModelName } from "../../lib/models/index.ts";
@@ -69,7 +70,7 @@ describe("deleteUser", () => {
   describe("given every model", () => {
     let t: TestApp;
     before(async () => {
-      t = await startApp(options());
+      t = await startApp({ ...options(), plugins: optionalFeatures });
       await t.auth.ready();
     });
     after(() => t.stop());

@@ -43,6 +43,8 @@ export interface OfficialSettings {
   readonly baseURL?: string;
   /** Makes ids of its own: texts, or with "uuid" (1.7 only) BSON's UUIDs. Default: ObjectIds. */
   readonly generateId?: (() => string) | "uuid";
+  /** Turns the two-factor plugin on. */
+  readonly hasTwoFactor?: boolean;
 }
 
 type Handler = (request: Request) => Promise<Response>;
@@ -53,7 +55,7 @@ let users = 0;
 export async function startOfficial(
   version: OfficialVersion,
   uri: string,
-  { baseURL = TEST_ORIGIN, generateId }: OfficialSettings = {},
+  { baseURL = TEST_ORIGIN, generateId, hasTwoFactor = false }: OfficialSettings = {},
 ): Promise<OfficialServer> {
   const connection = await mongoose.createConnection(uri).asPromise();
   const db = connection.getClient().db();
@@ -82,7 +84,9 @@ export async function startOfficial(
     },
     advanced: generateId === undefined ? {} : { database: { generateId } },
   } satisfies BetterAuthOptions17 & BetterAuthOptions14;
-  const handler = await (version === "1.7.6" ? handler17(options, db) : handler14(options, db));
+  const handler = await (version === "1.7.6"
+    ? handler17(options, db, hasTwoFactor)
+    : handler14(options, db, hasTwoFactor));
 
   async function call(
     method: "GET" | "POST",
@@ -134,16 +138,28 @@ export async function startOfficial(
 
 // Imported when needed: what a test file imports at its top runs transformed, in which 1.4's scrypt takes seconds.
 
-async function handler17(options: BetterAuthOptions17, db: mongo.Db): Promise<Handler> {
+async function handler17(
+  options: BetterAuthOptions17,
+  db: mongo.Db,
+  hasTwoFactor: boolean,
+): Promise<Handler> {
   const { betterAuth } = await import("better-auth");
   const { mongodbAdapter } = await import("better-auth/adapters/mongodb");
-  return betterAuth({ ...options, database: mongodbAdapter(db) }).handler;
+  const { twoFactor } = await import("better-auth/plugins");
+  const plugins = hasTwoFactor ? [twoFactor({})] : [];
+  return betterAuth({ ...options, plugins, database: mongodbAdapter(db) }).handler;
 }
 
-async function handler14(options: BetterAuthOptions14, db: mongo.Db): Promise<Handler> {
+async function handler14(
+  options: BetterAuthOptions14,
+  db: mongo.Db,
+  hasTwoFactor: boolean,
+): Promise<Handler> {
   const { betterAuth } = await import("better-auth-1.4");
   const { mongodbAdapter } = await import("better-auth-1.4/adapters/mongodb");
-  return betterAuth({ ...options, database: mongodbAdapter(db) }).handler;
+  const { twoFactor } = await import("better-auth-1.4/plugins");
+  const plugins = hasTwoFactor ? [twoFactor({})] : [];
+  return betterAuth({ ...options, plugins, database: mongodbAdapter(db) }).handler;
 }
 
 function readJson(text: string): unknown {

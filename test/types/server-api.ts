@@ -1,5 +1,5 @@
 import type { Request } from "express";
-import { betterAuth, type PublicSession, type PublicUser } from "../../lib/index.ts";
+import { betterAuth, twoFactor, type PublicSession, type PublicUser } from "../../lib/index.ts";
 import { isSame, typeOf } from "./same.ts";
 
 // Never run: the compiler is the test.
@@ -110,6 +110,14 @@ export async function additionalFields({ headers }: Request): Promise<void> {
   const signedIn = await api.signInEmail({ body: { email: "ada@example.com", password: "x" } });
   typeOf(signedIn.user.age).is<number | null>(true);
   typeOf(signedIn.session.expiresAt).is<Date>(true);
+
+  const { api: second } = betterAuth({ plugins: [twoFactor()] });
+  const enabled = await second.enableTwoFactor({ headers, body: { password: "x" } });
+  if (enabled.method === "totp") typeOf(enabled.totpURI).is<string>(true);
+  const { code } = await second.generateTOTP({ body: { secret: "x" } });
+  typeOf(code).is<string>(true);
+  const { user } = await second.verifyTOTP({ headers, body: { code } });
+  typeOf(user.twoFactorEnabled).is<boolean>(true);
 }
 
 /** Those of the session as well. */

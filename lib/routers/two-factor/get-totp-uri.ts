@@ -1,0 +1,48 @@
+import { z } from "zod";
+import { decrypt } from "../../crypto/cipher.ts";
+import { totpURI } from "../../crypto/totp.ts";
+import { endpoint } from "../../endpoint.ts";
+import { failures } from "../../errors.ts";
+import {
+  findTwoFactor,
+  ownPasswordErrors,
+  requireOwnPassword,
+  type TwoFactorRules,
+} from "../../services/second-factor.ts";
+import { notConfigured, passwordField } from "./schemas.ts";
+
+const errors = {
+  ...ownPasswordErrors,
+  TOTP_NOT_CONFIGURED: notConfigured.TOTP_NOT_CONFIGURED,
+  TOTP_NOT_ENABLED: [400, "TOTP not enabled"],
+} as const;
+const fail = failures(errors);
+
+/** Made of the feature's rules. */
+export function getTOTPURI(rules: TwoFactorRules) {
+  return endpoint("getTOTPURI", {
+    method: "POST",
+    path: "/two-factor/get-totp-uri",
+    summary: "Show the address for the caller's authenticator",
+    access: "session",
+    credentials: true,
+    rateLimit: { window: 10, max: 3 },
+    body: z.object({ password: passwordField(rules) }),
+    response: z.object({ totpURI: z.string() }),
+    errors,
+    async handler(call) {
+      const { auth, active } = call;
+      if (rules.totp.disable) throw fail("TOTP_NOT_CONFIGURED");
+      await requireOwnPassword(call, rules);
+      const row = await findTwoFactor(auth, active.user._id);
+      if (row === null) throw fail("TOTP_NOT_ENABLED");
+      const secret = await decrypt(row.secret, auth.keys.cipher);
+      if (secret === null) {
+        auth.log.error("the authenticator of a user cannot be read: no secret fits");
+        throw fail("TOTP_NOT_ENABLED");
+      }
+      const issuer = rules.issuer ?? auth.config.appName;
+      return { totpURI: totpURI(secret, { issuer, account: active.user.email }, rules.totp) };
+    },
+  });
+}

@@ -1,0 +1,119 @@
+import {
+  Challenge,
+  type ActiveSession,
+  type AuthContext,
+  type Call,
+  type Proof,
+  type SignInAttempt,
+} from "../../context.ts";
+import { failures } from "../../errors.ts";
+import type { User } from "../../models/user.ts";
+import { plugin } from "../../plugin.ts";
+import { startPendingSignIn } from "../../services/pending-sign-in.ts";
+import { findTwoFactor, type TwoFactorRules } from "../../services/second-factor.ts";
+import { useTrustedDevice } from "../../services/trusted-device.ts";
+import { disableTwoFactor } from "./disable.ts";
+import { enableTwoFactor } from "./enable.ts";
+import { generateBackupCodes } from "./generate-backup-codes.ts";
+import { generateTOTP } from "./generate-totp.ts";
+import { getTOTPURI } from "./get-totp-uri.ts";
+import { createRules, type TwoFactorOptions } from "./schemas.ts";
+import { sendTwoFactorOTP } from "./send-otp.ts";
+import { verifyBackupCode } from "./verify-backup-code.ts";
+import { verifyTwoFactorOTP } from "./verify-otp.ts";
+import { verifyTOTP } from "./verify-totp.ts";
+import { viewBackupCodes } from "./view-backup-codes.ts";
+
+export type { TwoFactorOptions } from "./schemas.ts";
+
+/** What guards of the app's own routes answer. */
+const fail = failures({
+  TWO_FACTOR_REQUIRED: [403, "Verify a second factor to continue"],
+  TWO_FACTOR_ENROLMENT_REQUIRED: [403, "Set up a second factor to continue"],
+});
+
+/** Proofs that a second factor has to join: one factor each, checked here and not by a provider. */
+const SINGLE_FACTORS: ReadonlySet<Proof> = new Set(["password", "passkey"]);
+
+/**
+ * A second factor: codes of an authenticator or sent ones, backup codes, trusted browsers. The options are Better Auth's.
+ *
+ * @throws TypeError naming the option that is wrong
+ */
+export function twoFactor(options: TwoFactorOptions = {}) {
+  const rules = createRules(options);
+  return plugin({
+    id: "two-factor",
+    models: ["User", "TwoFactor", "Verification"],
+    exposes: { user: { twoFactorEnabled: false } },
+    endpoints: [
+      enableTwoFactor(rules),
+      disableTwoFactor(rules),
+      getTOTPURI(rules),
+      verifyTOTP(rules),
+      sendTwoFactorOTP(rules),
+      verifyTwoFactorOTP(rules),
+      generateBackupCodes(rules),
+      verifyBackupCode(rules),
+    ],
+    serverCalls: [generateTOTP(rules), viewBackupCodes(rules)],
+    hooks: {
+      challengeSignIn: (call, user, attempt) => challenge(rules, call, user, attempt),
+      admitUser: (auth, user) => admit(rules, auth, user),
+      requireSecondFactor: (auth, active) => {
+        stepUp(rules, auth, active);
+      },
+    },
+  });
+}
+
+async function challenge(
+  rules: TwoFactorRules,
+  call: Call,
+  user: Readonly<User>,
+  { proof, persistent }: SignInAttempt,
+): Promise<Challenge | null> {
+  if (user.twoFactorEnabled !== true || proof === "passkey-verified") return null;
+  if (!SINGLE_FACTORS.has(proof) && !(await isRequired(rules, call.auth, user))) return null;
+  if (await useTrustedDevice(call, user, rules.trustDeviceMaxAge)) return null;
+  const row = await findTwoFactor(call.auth, user._id);
+  const methods = [
+    ...(row !== null && row.verified !== false && !rules.totp.disable ? ["totp"] : []),
+    ...(rules.otp.sendOTP === undefined ? [] : ["otp"]),
+  ];
+  await startPendingSignIn(call, user, { persistent, expiresIn: rules.twoFactorCookieMaxAge });
+  return new Challenge({ twoFactorRedirect: true, twoFactorMethods: methods });
+}
+
+async function isRequired(
+  { required }: TwoFactorRules,
+  auth: AuthContext,
+  user: Readonly<User>,
+): Promise<boolean> {
+  return required !== undefined && (await required({ ...auth.views.user(user) }));
+}
+
+/**
+ * Whoever has to have a second factor, and none yet, uses the app only until the grace period is over.
+ *
+ * @throws AuthError TWO_FACTOR_ENROLMENT_REQUIRED (403)
+ */
+async function admit(
+  rules: TwoFactorRules,
+  auth: AuthContext,
+  user: Readonly<User>,
+): Promise<void> {
+  if (user.twoFactorEnabled === true || rules.required === undefined) return;
+  const since = Math.max(user.createdAt.getTime(), rules.requiredFrom?.getTime() ?? 0);
+  if (auth.now().getTime() < since + rules.gracePeriod * 1000) return;
+  if (await isRequired(rules, auth, user)) throw fail("TWO_FACTOR_ENROLMENT_REQUIRED");
+}
+
+/** @throws AuthError TWO_FACTOR_ENROLMENT_REQUIRED, TWO_FACTOR_REQUIRED (403) */
+function stepUp(rules: TwoFactorRules, auth: AuthContext, active: ActiveSession): void {
+  if (active.user.twoFactorEnabled !== true) throw fail("TWO_FACTOR_ENROLMENT_REQUIRED");
+  const provenAt = active.session.twoFactorVerifiedAt?.getTime() ?? 0;
+  if (auth.now().getTime() - provenAt >= rules.stepUpMaxAge * 1000) {
+    throw fail("TWO_FACTOR_REQUIRED");
+  }
+}

@@ -1,0 +1,218 @@
+import { z } from "zod";
+import type { ErrorTable } from "../../errors.ts";
+import type { UserLike } from "../../options.ts";
+import type { OwnCipher } from "../../services/backup-codes.ts";
+import type { SendOTP, StoreOTP } from "../../services/one-time-code.ts";
+import type { TwoFactorRules } from "../../services/second-factor.ts";
+import { flag, publicUser } from "../core/schemas.ts";
+
+/** Options of `twoFactor()`, under Better Auth's names. */
+export interface TwoFactorOptions {
+  /** Name of the app in an authenticator. Default: `appName`. */
+  readonly issuer?: string | undefined;
+  /** Codes of an authenticator. */
+  readonly totpOptions?:
+    | {
+        /** Digits of a code. Default: 6. */
+        readonly digits?: 6 | 8 | undefined;
+        /** Seconds of one code. Default: 30. */
+        readonly period?: number | undefined;
+        /** Takes no such codes. Default: false. */
+        readonly disable?: boolean | undefined;
+      }
+    | undefined;
+  /** Codes that the app sends. */
+  readonly otpOptions?:
+    | {
+        /** Sends a code, by mail say. Never waited for. Default: none; `/two-factor/send-otp` is refused. */
+        readonly sendOTP?: SendOTP | undefined;
+        /** Minutes that a code lasts. Default: 3. */
+        readonly period?: number | undefined;
+        /** Digits of a code. Default: 6. */
+        readonly digits?: number | undefined;
+        /** Wrong tries after which a code is void. Default: 5. */
+        readonly allowedAttempts?: number | undefined;
+        /** Form in the database. Default: `"hashed"`; `"plain"` with `advanced.compatibility`, as in Better Auth. */
+        readonly storeOTP?: StoreOTP | undefined;
+      }
+    | undefined;
+  /** Codes for the day on which the authenticator is lost; each works once. */
+  readonly backupCodeOptions?:
+    | {
+        /** How many there are. Default: 10. */
+        readonly amount?: number | undefined;
+        /** Letters and digits of one. Default: 10. */
+        readonly length?: number | undefined;
+        /** Makes the codes. Default: random ones of `length`. */
+        readonly customBackupCodesGenerate?: (() => string[]) | undefined;
+        /** Form in the database. Default: `"encrypted"`. */
+        readonly storeBackupCodes?: "encrypted" | "plain" | OwnCipher | undefined;
+      }
+    | undefined;
+  /** Switches on before a code has confirmed that the authenticator works. Default: false. */
+  readonly skipVerificationOnEnable?: boolean | undefined;
+  /** Seconds that a sign-in waits for its code. Default: 600. */
+  readonly twoFactorCookieMaxAge?: number | undefined;
+  /** Seconds that a browser is trusted, from its last sign-in. Default: 2592000 (30 days). */
+  readonly trustDeviceMaxAge?: number | undefined;
+  /** Asks users without a password for none. Default: false; they are refused. */
+  readonly allowPasswordless?: boolean | undefined;
+  /**
+   * Who has to have a second factor. Once `gracePeriod` is over, guards refuse such a user without one
+   * (`TWO_FACTOR_ENROLMENT_REQUIRED`); social sign-in asks those with one for a code too. Default: nobody.
+   */
+  readonly required?: ((user: UserLike) => boolean | Promise<boolean>) | undefined;
+  /** From when it is required of users who were there before. Default: always. */
+  readonly requiredFrom?: Date | undefined;
+  /** Seconds from sign-up, or from `requiredFrom` if that is later. Default: 604800 (7 days). */
+  readonly gracePeriod?: number | undefined;
+  /** Seconds for which a code satisfies `requireSession({ twoFactor: true })`. Default: 900. */
+  readonly stepUpMaxAge?: number | undefined;
+  /** Guard against guessing, across sign-ins. */
+  readonly accountLockout?:
+    | {
+        /** Locks at all. Default: true. */
+        readonly enabled?: boolean | undefined;
+        /** Wrong codes in a row. Default: 10. */
+        readonly maxFailedAttempts?: number | undefined;
+        /** Seconds of the lock. Default: 900. */
+        readonly durationSeconds?: number | undefined;
+      }
+    | undefined;
+}
+
+const MAX_CODE_LENGTH = 256;
+const MAX_ISSUER_LENGTH = 256;
+const MAX_PASSWORD_LENGTH = 10_000;
+
+/** A code as typed; whether it has the right form is the endpoint's to say. */
+export const codeField = z.string().max(MAX_CODE_LENGTH);
+/** Shown by an authenticator. */
+export const issuerField = z.string().min(1).max(MAX_ISSUER_LENGTH);
+/** Body of every endpoint that verifies a code. */
+export const codeBody = z.object({
+  code: codeField,
+  trustDevice: flag.optional().describe("Asks this browser for no code for 30 days"),
+});
+/** Answer of every endpoint that verifies a code. */
+export const verified = z.object({ token: z.string(), user: publicUser });
+
+/** The caller's password; users without one need none where the options say so. */
+export function passwordField({ allowPasswordless }: TwoFactorRules) {
+  const password = z.string().max(MAX_PASSWORD_LENGTH);
+  return allowPasswordless ? password.optional() : password;
+}
+
+/** Answered where no code of that kind is taken. */
+export const notConfigured = {
+  TOTP_NOT_CONFIGURED: [400, "totp isn't configured"],
+  OTP_NOT_CONFIGURED: [400, "otp isn't configured"],
+} as const satisfies ErrorTable;
+
+const callback = <F>() =>
+  z.custom<F>((value) => typeof value === "function", { error: "a function" });
+const whole = (least: number, most: number, unit: string) =>
+  z
+    .int(`a whole number of ${unit}`)
+    .min(least, `${String(least)} or more`)
+    .max(most, `at most ${String(most)}`);
+const bool = z.boolean("true or false");
+const ownCipher = z.strictObject({
+  encrypt: callback<OwnCipher["encrypt"]>(),
+  decrypt: callback<OwnCipher["decrypt"]>(),
+});
+const YEAR = 31_536_000;
+
+const optionsSchema = z.strictObject({
+  issuer: z.string("a text").min(1, "a text").max(MAX_ISSUER_LENGTH, "shorter").optional(),
+  totpOptions: z
+    .strictObject({
+      digits: z.union([z.literal(6), z.literal(8)], "6 or 8").default(6),
+      period: whole(1, 3600, "seconds").default(30),
+      disable: bool.default(false),
+    })
+    .prefault({}),
+  otpOptions: z
+    .strictObject({
+      sendOTP: callback<SendOTP>().optional(),
+      period: z
+        .number("a number of minutes")
+        .positive("more than 0")
+        .max(60, "at most 60")
+        .default(3),
+      digits: whole(4, 10, "digits").default(6),
+      allowedAttempts: whole(1, 100, "tries").default(5),
+      storeOTP: z
+        .union(
+          [
+            z.enum(["hashed", "encrypted", "plain"]),
+            z.strictObject({ hash: callback<(code: string) => Promise<string> | string>() }),
+            ownCipher,
+          ],
+          '"hashed", "encrypted", "plain", { hash } or { encrypt, decrypt }',
+        )
+        .optional(),
+    })
+    .prefault({}),
+  backupCodeOptions: z
+    .strictObject({
+      amount: whole(1, 100, "codes").default(10),
+      length: whole(6, 64, "characters").default(10),
+      customBackupCodesGenerate: callback<() => string[]>().optional(),
+      storeBackupCodes: z
+        .union(
+          [z.enum(["encrypted", "plain"]), ownCipher],
+          '"encrypted", "plain" or { encrypt, decrypt }',
+        )
+        .default("encrypted"),
+    })
+    .prefault({}),
+  skipVerificationOnEnable: bool.default(false),
+  twoFactorCookieMaxAge: whole(1, 86_400, "seconds").default(600),
+  trustDeviceMaxAge: whole(1, YEAR, "seconds").default(2_592_000),
+  allowPasswordless: bool.default(false),
+  required: callback<(user: UserLike) => boolean | Promise<boolean>>().optional(),
+  requiredFrom: z.date("a Date").optional(),
+  gracePeriod: whole(0, YEAR, "seconds").default(604_800),
+  stepUpMaxAge: whole(1, YEAR, "seconds").default(900),
+  accountLockout: z
+    .strictObject({
+      enabled: bool.default(true),
+      maxFailedAttempts: whole(1, 1000, "tries").default(10),
+      durationSeconds: whole(1, YEAR, "seconds").default(900),
+    })
+    .prefault({}),
+}) satisfies z.ZodType<unknown, TwoFactorOptions>;
+
+/**
+ * Reads the options.
+ *
+ * @throws TypeError naming the option that is wrong
+ */
+export function createRules(options: TwoFactorOptions): TwoFactorRules {
+  const parsed = optionsSchema.safeParse(options);
+  if (!parsed.success) throw wrongOption(parsed.error);
+  const { totpOptions, otpOptions, backupCodeOptions, ...rest } = parsed.data;
+  const { issuer, required, requiredFrom } = rest;
+  const { sendOTP, storeOTP } = otpOptions;
+  const { customBackupCodesGenerate } = backupCodeOptions;
+  return {
+    ...rest,
+    issuer,
+    required,
+    requiredFrom,
+    totp: totpOptions,
+    otp: { ...otpOptions, sendOTP, storeOTP },
+    backupCodes: { ...backupCodeOptions, customBackupCodesGenerate },
+  };
+}
+
+function wrongOption({ issues }: z.ZodError): TypeError {
+  const texts = issues.map((issue) => {
+    const name = issue.path.join(".");
+    return issue.code === "unrecognized_keys"
+      ? `${[name, issue.keys.join(", ")].filter(Boolean).join(".")} is not an option`
+      : `${name} must be ${issue.message}`;
+  });
+  return new TypeError(`twoFactor(): ${texts.join("; ")}`);
+}

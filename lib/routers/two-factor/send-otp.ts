@@ -1,0 +1,35 @@
+import { endpoint } from "../../endpoint.ts";
+import { failures } from "../../errors.ts";
+import { runInBackground } from "../../services/background.ts";
+import { fetchRequest } from "../../services/fetch-request.ts";
+import { issueCode } from "../../services/one-time-code.ts";
+import type { TwoFactorRules } from "../../services/second-factor.ts";
+import { done } from "../core/schemas.ts";
+import { notConfigured } from "./schemas.ts";
+
+const errors = { OTP_NOT_CONFIGURED: notConfigured.OTP_NOT_CONFIGURED } as const;
+const fail = failures(errors);
+
+/** Made of the feature's rules. */
+export function sendTwoFactorOTP(rules: TwoFactorRules) {
+  return endpoint("sendTwoFactorOTP", {
+    method: "POST",
+    path: "/two-factor/send-otp",
+    summary: "Send a code to the user",
+    access: "pending",
+    credentials: true,
+    rateLimit: { window: 10, max: 3 },
+    response: done,
+    errors,
+    async handler({ auth, active, request }) {
+      const { sendOTP } = rules.otp;
+      if (sendOTP === undefined) throw fail("OTP_NOT_CONFIGURED");
+      const otp = await issueCode(auth, active, rules.otp);
+      const user = { ...auth.views.user(active.user) };
+      runInBackground(auth, "twoFactor.otpOptions.sendOTP", async () => {
+        await sendOTP({ user, otp }, fetchRequest(request));
+      });
+      return { status: true as const };
+    },
+  });
+}

@@ -1,0 +1,104 @@
+import type { ActiveSession, AuthContext, Call } from "../../context.ts";
+import { decrypt } from "../../crypto/cipher.ts";
+import { findTotpStep } from "../../crypto/totp.ts";
+import { endpoint } from "../../endpoint.ts";
+import { failures } from "../../errors.ts";
+import type { TwoFactor } from "../../models/two-factor.ts";
+import { notAtLeast } from "../../services/filter.ts";
+import { isPending } from "../../services/pending-sign-in.ts";
+import {
+  codeErrors,
+  complete,
+  findTwoFactor,
+  NO_FAILURES,
+  switchTwoFactor,
+  tryCode,
+  type TwoFactorRules,
+  type Verified,
+} from "../../services/second-factor.ts";
+import type { Transaction } from "../../services/transaction.ts";
+import { codeBody, notConfigured, verified } from "./schemas.ts";
+
+const errors = {
+  ...codeErrors,
+  INVALID_CODE: [401, "Invalid code"],
+  TOTP_NOT_CONFIGURED: notConfigured.TOTP_NOT_CONFIGURED,
+  TOTP_NOT_ENABLED: [400, "TOTP not enabled"],
+} as const;
+const fail = failures(errors);
+
+/** Made of the feature's rules. */
+export function verifyTOTP(rules: TwoFactorRules) {
+  return endpoint("verifyTOTP", {
+    method: "POST",
+    path: "/two-factor/verify-totp",
+    summary: "Verify a code of an authenticator",
+    access: "pending",
+    credentials: true,
+    rateLimit: { window: 10, max: 3 },
+    body: codeBody,
+    response: verified,
+    errors,
+    async handler(call) {
+      const { auth, active, body } = call;
+      if (rules.totp.disable) throw fail("TOTP_NOT_CONFIGURED");
+      const row = await findTwoFactor(auth, active.user._id);
+      if (row === null || (isPending(active) && row.verified === false)) {
+        throw fail("TOTP_NOT_ENABLED");
+      }
+      const isConfirmed = active.user.twoFactorEnabled === true && row.verified !== false;
+      const confirmed = await tryCode(call, row, rules, { perSignIn: true }, async () => {
+        const step = await findStep(auth, row, body.code, rules);
+        if (step === null) throw fail("INVALID_CODE");
+        if (!isPending(active) && !isConfirmed) return confirm({ ...call, active }, row, step);
+        await useStep(auth, row, step);
+        return null;
+      });
+      return confirmed ?? complete(call, rules, { trustsDevice: body.trustDevice === true });
+    },
+  });
+}
+
+async function findStep(
+  auth: AuthContext,
+  row: TwoFactor,
+  code: string,
+  { totp }: TwoFactorRules,
+): Promise<number | null> {
+  const secret = await decrypt(row.secret, auth.keys.cipher);
+  if (secret !== null) return findTotpStep(code, secret, auth.now(), totp);
+  auth.log.error("the authenticator of a user cannot be read: no secret fits");
+  return null;
+}
+
+/** The first right code switches the second factor on. */
+async function confirm(call: Call<ActiveSession>, row: TwoFactor, step: number): Promise<Verified> {
+  const { auth } = call;
+  const ended = () => fail("INVALID_TWO_FACTOR_COOKIE");
+  const on = { twoFactorEnabled: true, fields: { twoFactorVerifiedAt: auth.now() } };
+  const { token, user } = await switchTwoFactor(call, on, ended, (transaction) =>
+    useStep(auth, row, step, { verified: true }, transaction),
+  );
+  return { token, user: auth.views.user(user) };
+}
+
+/**
+ * Takes a step that is later than the last one: of parallel calls, one does (RFC 6238 §5.2).
+ *
+ * @throws AuthError INVALID_CODE (401)
+ */
+async function useStep(
+  { models }: AuthContext,
+  { _id, secret }: TwoFactor,
+  step: number,
+  changes: Partial<TwoFactor> = {},
+  transaction?: Transaction,
+): Promise<void> {
+  const used = await models.TwoFactor.findOneAndUpdate(
+    { _id, secret, lastUsedStep: notAtLeast(step) },
+    { $set: { ...changes, ...NO_FAILURES, lastUsedStep: step } },
+  )
+    .session(transaction ?? null)
+    .lean();
+  if (used === null) throw fail("INVALID_CODE");
+}

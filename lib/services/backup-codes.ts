@@ -1,0 +1,92 @@
+import { timingSafeEqual } from "node:crypto";
+import type { AuthContext } from "../context.ts";
+import { decrypt, encrypt } from "../crypto/cipher.ts";
+import { ALPHANUMERIC, randomToken } from "../crypto/token.ts";
+import type { TwoFactor } from "../models/two-factor.ts";
+
+type Awaitable<T> = T | Promise<T>;
+
+/** A reversible form in which texts are stored, by the app. */
+export interface OwnCipher {
+  readonly encrypt: (text: string) => Awaitable<string>;
+  readonly decrypt: (stored: string) => Awaitable<string>;
+}
+
+/** What the options say about backup codes. */
+export interface BackupCodeRules {
+  readonly amount: number;
+  /** Characters, without the dash. */
+  readonly length: number;
+  readonly storeBackupCodes: "encrypted" | "plain" | OwnCipher;
+  readonly customBackupCodesGenerate: (() => readonly string[]) | undefined;
+}
+
+/** Characters before the dash. */
+const FIRST_PART = 5;
+
+/** Makes codes, and their stored form. */
+export async function newBackupCodes(
+  auth: AuthContext,
+  rules: BackupCodeRules,
+): Promise<{ readonly codes: string[]; readonly stored: string }> {
+  const { amount, length, customBackupCodesGenerate } = rules;
+  const codes =
+    customBackupCodesGenerate === undefined
+      ? Array.from({ length: amount }, () => newCode(auth, length))
+      : [...customBackupCodesGenerate()];
+  return { codes, stored: await storedCodes(auth, codes, rules) };
+}
+
+/** The form in which codes are stored. */
+export async function storedCodes(
+  auth: AuthContext,
+  codes: readonly string[],
+  { storeBackupCodes: form }: BackupCodeRules,
+): Promise<string> {
+  const json = JSON.stringify(codes);
+  if (form === "plain") return json;
+  if (form !== "encrypted") return form.encrypt(json);
+  return encrypt(json, auth.keys.cipher, auth.config.randomBytes);
+}
+
+/**
+ * The codes of a row that are not used yet, also of one that was written in another form; null, and a line in the log,
+ * when it cannot be read.
+ */
+export async function readBackupCodes(
+  auth: AuthContext,
+  { backupCodes: stored }: TwoFactor,
+  { storeBackupCodes: form }: BackupCodeRules,
+): Promise<readonly string[] | null> {
+  const json = stored.startsWith("[")
+    ? stored
+    : await (typeof form === "string" ? decrypt(stored, auth.keys.cipher) : form.decrypt(stored));
+  const codes = json === null ? null : parseCodes(json);
+  if (codes === null) auth.log.error("backup codes of a user cannot be read: no secret fits");
+  return codes;
+}
+
+/** Whether a code is among these, in the same time whichever it is. */
+export function includesCode(codes: readonly string[], code: string): boolean {
+  const given = Buffer.from(code, "utf8");
+  const equal = codes.filter((known) => {
+    const bytes = Buffer.from(known, "utf8");
+    return bytes.length === given.length && timingSafeEqual(bytes, given);
+  });
+  return equal.length > 0;
+}
+
+function newCode({ config }: AuthContext, length: number): string {
+  const text = randomToken(length, ALPHANUMERIC, config.randomBytes);
+  return `${text.slice(0, FIRST_PART)}-${text.slice(FIRST_PART)}`;
+}
+
+function parseCodes(json: string): readonly string[] | null {
+  try {
+    const codes: unknown = JSON.parse(json);
+    if (!Array.isArray(codes)) return null;
+    return codes.every((code) => typeof code === "string") ? codes : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,124 @@
+import { hash, timingSafeEqual } from "node:crypto";
+import type { ActiveSession, AuthContext, PendingSignIn } from "../context.ts";
+import { decrypt, encrypt } from "../crypto/cipher.ts";
+import { hmacBase64url, isHmacBase64url } from "../crypto/signature.ts";
+import { randomToken } from "../crypto/token.ts";
+import { formatId } from "../models/id.ts";
+import type { UserLike } from "../options.ts";
+import type { OwnCipher } from "./backup-codes.ts";
+import { addKeyed, consumeKeyed, putKeyed, type VerificationKey } from "./verification.ts";
+import { isPending } from "./pending-sign-in.ts";
+
+type Awaitable<T> = T | Promise<T>;
+
+/** Form in which a code waits in the database. */
+export type StoreOTP =
+  | "hashed"
+  | "encrypted"
+  | "plain"
+  | { readonly hash: (code: string) => Awaitable<string> }
+  | OwnCipher;
+
+/** Sends a code. Never waited for; a failure is logged and changes no answer. */
+export type SendOTP = (
+  data: { readonly user: UserLike; readonly otp: string },
+  request?: Request,
+) => Awaitable<void>;
+
+/** What the options say about codes that are sent. */
+export interface OneTimeCodeRules {
+  readonly sendOTP: SendOTP | undefined;
+  /** Minutes. */
+  readonly period: number;
+  readonly digits: number;
+  readonly allowedAttempts: number;
+  /** Undefined: hashed; plain in compatibility mode. */
+  readonly storeOTP: StoreOTP | undefined;
+}
+
+type Holder = ActiveSession | PendingSignIn;
+
+/** How a code was received. */
+export type CodeCheck = "right" | "wrong" | "too-many" | "none";
+
+/** Makes a code that waits for its user, in place of the one before. */
+export async function issueCode(
+  auth: AuthContext,
+  holder: Holder,
+  rules: OneTimeCodeRules,
+): Promise<string> {
+  const code = randomToken(rules.digits, "0123456789", auth.config.randomBytes);
+  const by = keyOf(holder);
+  const expiresAt = new Date(auth.now().getTime() + rules.period * 60_000);
+  await putKeyed(auth, by, { value: `${await storedCode(auth, by, code, rules)}:0`, expiresAt });
+  return code;
+}
+
+/** Uses the waiting code up, of parallel calls one; a wrong try puts it back with one more on its count. */
+export async function checkCode(
+  auth: AuthContext,
+  holder: Holder,
+  code: string,
+  rules: OneTimeCodeRules,
+): Promise<CodeCheck> {
+  const by = keyOf(holder);
+  const row = await consumeKeyed(auth, by);
+  if (row === null) return "none";
+  const at = row.value.lastIndexOf(":");
+  const stored = row.value.slice(0, at);
+  const count = Number(row.value.slice(at + 1));
+  if (!(count < rules.allowedAttempts)) return "too-many";
+  if (await matchesCode(auth, by, stored, code, rules)) return "right";
+  const { expiresAt } = row;
+  await addKeyed(auth, by, { value: `${stored}:${String(count + 1)}`, expiresAt });
+  return "wrong";
+}
+
+function keyOf(holder: Holder): VerificationKey {
+  const prefix = "2fa-otp-";
+  if (isPending(holder)) return { prefix, key: holder.identifier };
+  return { prefix, key: `${formatId(holder.user._id)}!${formatId(holder.session._id)}` };
+}
+
+async function storedCode(
+  auth: AuthContext,
+  by: VerificationKey,
+  code: string,
+  rules: OneTimeCodeRules,
+): Promise<string> {
+  const isOfficial = auth.config.advanced.compatibility === "better-auth";
+  const form = rules.storeOTP ?? (isOfficial ? "plain" : "hashed");
+  if (form === "plain") return code;
+  if (form === "hashed") return hmacBase64url(bound(by, code), auth.keys.signing[0]);
+  if (form === "encrypted") return encrypt(code, auth.keys.cipher, auth.config.randomBytes);
+  return "hash" in form ? form.hash(code) : form.encrypt(code);
+}
+
+/** The form of the option, and those in which Better Auth may have left a code a moment ago. */
+async function matchesCode(
+  auth: AuthContext,
+  by: VerificationKey,
+  stored: string,
+  code: string,
+  { storeOTP: form, digits }: OneTimeCodeRules,
+): Promise<boolean> {
+  if (code.length !== digits || !/^[0-9]+$/.test(code)) return false;
+  if (typeof form === "object") {
+    if ("hash" in form) return isSame(stored, await form.hash(code));
+    return isSame(await form.decrypt(stored), code);
+  }
+  if (isHmacBase64url(stored, bound(by, code), auth.keys.signing)) return true;
+  if (/^[0-9]{1,10}$/.test(stored)) return isSame(stored, code);
+  if (isSame(stored, hash("sha256", code, "base64url"))) return true;
+  return isSame((await decrypt(stored, auth.keys.cipher)) ?? "", code);
+}
+
+/** The MAC of a code serves the one it was made for. */
+function bound({ prefix, key }: VerificationKey, code: string): string {
+  return `${prefix}${key}:${code}`;
+}
+
+function isSame(one: string, other: string): boolean {
+  const [a, b] = [Buffer.from(one, "utf8"), Buffer.from(other, "utf8")];
+  return a.length === b.length && timingSafeEqual(a, b);
+}

@@ -1,0 +1,311 @@
+import type { ActiveSession, AuthContext, Call, PendingSignIn } from "../context.ts";
+import { hmacBase64url } from "../crypto/signature.ts";
+import type { TotpSettings } from "../crypto/totp.ts";
+import { coreErrors, failCore, failures, type AuthError, type ErrorTable } from "../errors.ts";
+import { formatId, referenceForms, type Id } from "../models/id.ts";
+import type { Session } from "../models/session.ts";
+import type { TwoFactor } from "../models/two-factor.ts";
+import type { User } from "../models/user.ts";
+import type { UserLike } from "../options.ts";
+import type { PublicUser } from "../views.ts";
+import type { BackupCodeRules } from "./backup-codes.ts";
+import { changeRow, deleteRow } from "./changes.ts";
+import { clearCookie, readCookies } from "./cookies.ts";
+import { findCredential } from "./credential.ts";
+import { anyOf, notAfter } from "./filter.ts";
+import { guardOwnPassword } from "./guess-guard.ts";
+import type { OneTimeCodeRules } from "./one-time-code.ts";
+import { matchesPassword, spendSameWork } from "./password.ts";
+import {
+  beginAttempt,
+  consumePendingSignIn,
+  endPendingSignIn,
+  isPending,
+  type Attempt,
+  type PendingCall,
+} from "./pending-sign-in.ts";
+import { createSession, isBanned, SessionRefused, setSessionCookies } from "./session.ts";
+import { endsWithBrowser } from "./session-token.ts";
+import { inTransaction, type Transaction } from "./transaction.ts";
+import { trustDevice } from "./trusted-device.ts";
+import { findUserById, updateUser } from "./user.ts";
+
+/** What the options of the feature say. */
+export interface TwoFactorRules {
+  /** Undefined: the name of the app. */
+  readonly issuer: string | undefined;
+  readonly totp: TotpSettings & { readonly disable: boolean };
+  readonly otp: OneTimeCodeRules;
+  readonly backupCodes: BackupCodeRules;
+  readonly skipVerificationOnEnable: boolean;
+  /** Seconds. */
+  readonly twoFactorCookieMaxAge: number;
+  /** Seconds. */
+  readonly trustDeviceMaxAge: number;
+  readonly allowPasswordless: boolean;
+  readonly required: ((user: UserLike) => boolean | Promise<boolean>) | undefined;
+  readonly requiredFrom: Date | undefined;
+  /** Seconds. */
+  readonly gracePeriod: number;
+  /** Seconds. */
+  readonly stepUpMaxAge: number;
+  readonly accountLockout: {
+    readonly enabled: boolean;
+    readonly maxFailedAttempts: number;
+    readonly durationSeconds: number;
+  };
+}
+
+/** Codes that one pending sign-in may get wrong. */
+const ATTEMPTS_PER_SIGN_IN = 5;
+
+/** Code of a wrong password. */
+export const ownPasswordErrors = {
+  INVALID_PASSWORD: [400, "Invalid password"],
+} as const satisfies ErrorTable;
+
+/** Code of a session that the database refuses. */
+export const newSessionErrors = {
+  FAILED_TO_CREATE_SESSION: [401, "Failed to create session"],
+} as const satisfies ErrorTable;
+
+/** Codes of every endpoint that looks at a code. */
+export const codeErrors = {
+  ...newSessionErrors,
+  INVALID_TWO_FACTOR_COOKIE: coreErrors.INVALID_TWO_FACTOR_COOKIE,
+  TOO_MANY_ATTEMPTS_REQUEST_NEW_CODE: [400, "Too many attempts. Please request a new code."],
+  ACCOUNT_TEMPORARILY_LOCKED: [
+    429,
+    "Too many failed verification attempts. Your account is temporarily locked. Please try again later.",
+  ],
+} as const satisfies ErrorTable;
+const fail = failures({ ...codeErrors, ...ownPasswordErrors });
+
+/** The authenticator of a user; null without one. */
+export async function findTwoFactor(auth: AuthContext, userId: Id): Promise<TwoFactor | null> {
+  return auth.models.TwoFactor.findOne({ userId: anyOf(referenceForms(userId)) }).lean();
+}
+
+/**
+ * Asks for the caller's password, where they have one.
+ *
+ * @throws AuthError INVALID_PASSWORD (400); without a password too, unless `allowPasswordless`
+ */
+export async function requireOwnPassword(
+  call: Call<ActiveSession, { readonly password?: string | undefined }>,
+  { allowPasswordless }: Pick<TwoFactorRules, "allowPasswordless">,
+): Promise<void> {
+  const { auth, active, body } = call;
+  const stored = (await findCredential(auth, active.user._id))?.password ?? "";
+  const { password } = body;
+  if (stored === "") {
+    if (allowPasswordless) return;
+    await spendSameWork(auth, password ?? "");
+    throw fail("INVALID_PASSWORD");
+  }
+  if (password === undefined) throw fail("INVALID_PASSWORD");
+  const matches = () => matchesPassword(auth, stored, password);
+  if (!(await guardOwnPassword(call, matches))) throw fail("INVALID_PASSWORD");
+}
+
+/**
+ * Looks at a code. The try is counted before, so that of many at once no more are looked at than are allowed: per pending
+ * sign-in, and per account. Those of someone who is signed in, or who has no authenticator, are counted apart.
+ *
+ * @param perSignIn false: the code has a count of its own
+ * @param look throws when the code is wrong
+ * @throws AuthError that of `look`; ACCOUNT_TEMPORARILY_LOCKED (429); TOO_MANY_ATTEMPTS_REQUEST_NEW_CODE (400), which ends
+ *   the sign-in; INVALID_TWO_FACTOR_COOKIE (401) while another code of the sign-in is being looked at
+ */
+export async function tryCode<T>(
+  call: PendingCall,
+  row: TwoFactor | null,
+  rules: TwoFactorRules,
+  { perSignIn }: { readonly perSignIn: boolean },
+  look: () => Promise<T>,
+): Promise<T> {
+  const { auth, active } = call;
+  if (isPending(active)) refuseLocked(auth, row, rules);
+  const attempt = isPending(active) && perSignIn ? await startAttempt(call, active) : null;
+  let isWrong = true;
+  try {
+    await countForAccount(call, row, rules);
+    const seen = await look();
+    isWrong = false;
+    await forgetTries(call, row);
+    return seen;
+  } finally {
+    await attempt?.settle({ isWrong });
+  }
+}
+
+function refuseLocked(
+  auth: AuthContext,
+  row: TwoFactor | null,
+  { accountLockout }: TwoFactorRules,
+): void {
+  const lockedUntil = row?.lockedUntil ?? null;
+  if (!accountLockout.enabled || lockedUntil === null || lockedUntil <= auth.now()) return;
+  throw locked(lockedUntil.getTime() - auth.now().getTime());
+}
+
+async function startAttempt(call: PendingCall, pending: PendingSignIn): Promise<Attempt> {
+  const attempt = await beginAttempt(call.auth, pending, ATTEMPTS_PER_SIGN_IN);
+  if (attempt === "busy") throw fail("INVALID_TWO_FACTOR_COOKIE");
+  if (attempt !== "spent") return attempt;
+  await endPendingSignIn(call, pending);
+  throw fail("TOO_MANY_ATTEMPTS_REQUEST_NEW_CODE");
+}
+
+async function countForAccount(
+  { auth, active }: PendingCall,
+  row: TwoFactor | null,
+  { accountLockout }: TwoFactorRules,
+): Promise<void> {
+  const { enabled, maxFailedAttempts: max, durationSeconds: window } = accountLockout;
+  if (!enabled) return;
+  if (isPending(active) && row !== null) {
+    if (!(await countOnRow(auth, row, { max, window }))) throw locked(window * 1000);
+    return;
+  }
+  const taken = await auth.counters.take(tryKey(auth, active), { max, window });
+  if (!taken.allowed) throw locked(taken.resetsInMs);
+}
+
+async function forgetTries({ auth, active }: PendingCall, row: TwoFactor | null): Promise<void> {
+  await auth.counters.clear(tryKey(auth, active));
+  if (row === null || !isPending(active)) return;
+  await auth.models.TwoFactor.updateOne({ _id: row._id }, { $set: NO_FAILURES });
+}
+
+/** What a right code leaves on the row. */
+export const NO_FAILURES = { failedVerificationCount: 0, lockedUntil: null } as const;
+
+/** One conditional update: of parallel tries, as many count as are allowed. */
+async function countOnRow(
+  { models, now }: AuthContext,
+  { _id }: TwoFactor,
+  { max, window }: { readonly max: number; readonly window: number },
+): Promise<boolean> {
+  const until = new Date(now().getTime() + window * 1000);
+  const wasLocked = { $gt: ["$lockedUntil", null] };
+  const before = { $cond: [wasLocked, 0, { $ifNull: ["$failedVerificationCount", 0] }] };
+  const count = { $add: [before, 1] };
+  const lockedUntil = { $cond: [{ $gte: [count, max] }, until, null] };
+  const counted = await models.TwoFactor.findOneAndUpdate(
+    { _id, lockedUntil: notAfter(now()) },
+    [{ $set: { failedVerificationCount: count, lockedUntil } }],
+    { updatePipeline: true },
+  ).lean();
+  return counted !== null;
+}
+
+function tryKey(auth: AuthContext, active: ActiveSession | PendingSignIn): string {
+  const where = isPending(active) ? "sign-in" : "session";
+  const who = `second-factor|${where}|${formatId(active.user._id)}`;
+  return `second-factor|${hmacBase64url(who, auth.keys.signing[0])}`;
+}
+
+function locked(resetsInMs: number): AuthError {
+  const headers = { "Retry-After": String(Math.max(1, Math.ceil(resetsInMs / 1000))) };
+  return fail("ACCOUNT_TEMPORARILY_LOCKED", { headers });
+}
+
+/** Answer of every endpoint that verifies a code. */
+export interface Verified {
+  readonly token: string;
+  readonly user: PublicUser;
+}
+
+/**
+ * What follows a right code: a pending sign-in gets its session, of parallel calls one; a session stays as it is.
+ *
+ * @throws AuthError INVALID_TWO_FACTOR_COOKIE, FAILED_TO_CREATE_SESSION (401), BANNED_USER (403)
+ */
+export async function complete(
+  call: PendingCall,
+  { trustDeviceMaxAge }: TwoFactorRules,
+  { trustsDevice }: { readonly trustsDevice: boolean },
+): Promise<Verified> {
+  const { auth, active, request, reply } = call;
+  const twoFactorVerifiedAt = auth.now();
+  if (!isPending(active)) {
+    await changeRow(auth, "Session", { _id: active.session._id }, { twoFactorVerifiedAt });
+    return { token: active.token, user: auth.views.user(active.user) };
+  }
+  clearCookie(reply, auth.cookies.twoFactor);
+  const persistent = !endsWithBrowser(auth, readCookies(request.headers));
+  const made = await withSession(auth, async (transaction) => {
+    if (!(await consumePendingSignIn(auth, active, transaction))) {
+      throw fail("INVALID_TWO_FACTOR_COOKIE");
+    }
+    const fields = { twoFactorVerifiedAt };
+    return createSession(call, active.user, { persistent, fields, transaction });
+  });
+  const user = await stillThere(auth, made);
+  await setSessionCookies(auth, request, reply, { ...made, user });
+  if (trustsDevice) {
+    await trustDevice(call, user, trustDeviceMaxAge);
+    clearCookie(reply, auth.cookies.dontRemember);
+  }
+  return { token: made.token, user: auth.views.user(user) };
+}
+
+/** What ended the user's sessions meanwhile could not yet see this one. */
+async function stillThere(auth: AuthContext, { user, session }: ActiveSession): Promise<User> {
+  const now = await findUserById(auth, formatId(user._id));
+  if (now !== null && !isBanned(now, auth.now())) return now;
+  await deleteRow(auth, "Session", { _id: session._id });
+  throw now === null ? fail("INVALID_TWO_FACTOR_COOKIE") : failCore("BANNED_USER");
+}
+
+/** How a user's second factor changes. */
+export interface TwoFactorSwitch {
+  readonly twoFactorEnabled: boolean;
+  /** What the new session has proven. */
+  readonly fields?: Pick<Session, "twoFactorVerifiedAt">;
+}
+
+/**
+ * Changes whether a user has a second factor, with what belongs to it, and puts a new session in the place of the
+ * caller's; all or nothing.
+ *
+ * @param fields of the new session
+ * @param change runs first
+ * @param ended made when the caller's session has ended meanwhile
+ * @throws AuthError that of `change` and of `ended`; FAILED_TO_CREATE_SESSION (401)
+ */
+export async function switchTwoFactor(
+  call: Call<ActiveSession>,
+  { twoFactorEnabled, fields = {} }: TwoFactorSwitch,
+  ended: () => AuthError,
+  change: (transaction: Transaction) => Promise<void> = () => Promise.resolve(),
+): Promise<ActiveSession> {
+  const { auth, active, request, reply } = call;
+  const { persistent } = active;
+  const made = await withSession(auth, async (transaction) => {
+    await change(transaction);
+    const { _id } = active.session;
+    if ((await deleteRow(auth, "Session", { _id }, { transaction })) === null) throw ended();
+    const user = await updateUser(
+      auth,
+      { _id: active.user._id },
+      { twoFactorEnabled },
+      transaction,
+    );
+    if (user === null) throw ended();
+    return createSession(call, user, { persistent, fields, transaction });
+  });
+  await setSessionCookies(auth, request, reply, made);
+  return made;
+}
+
+/** @throws AuthError FAILED_TO_CREATE_SESSION (401) when the database refuses it */
+function withSession(
+  auth: AuthContext,
+  work: (transaction: Transaction) => Promise<ActiveSession>,
+): Promise<ActiveSession> {
+  return inTransaction(auth, work).catch((cause: unknown) => {
+    throw cause instanceof SessionRefused ? fail("FAILED_TO_CREATE_SESSION", { cause }) : cause;
+  });
+}
