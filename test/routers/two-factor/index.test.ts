@@ -364,7 +364,7 @@ describe("twoFactor", () => {
 });
 
 /** `startApp` knows nothing of the features it is given. */
-type Calls = Pick<ServerApi<ReturnType<typeof twoFactor>>, "generateTOTP" | "viewBackupCodes">;
+type Calls = ServerApi<ReturnType<typeof twoFactor>>;
 
 describe("server calls", () => {
   it("when the server asks, then it gets the present code of a secret, and the codes of a user", async () => {
@@ -385,13 +385,43 @@ describe("server calls", () => {
     await assert.rejects(api.viewBackupCodes({ body: { userId: user.id } }), {
       code: "INVALID_BACKUP_CODE",
     });
-    for (const path of ["generate-totp", "view-backup-codes"]) {
+    for (const path of [
+      "generate-totp",
+      "view-backup-codes",
+      "list-trusted-devices",
+      "revoke-trusted-device",
+    ]) {
       const answer = await request(t.server)
         .post(`/auth/two-factor/${path}`)
         .set("origin", TEST_ORIGIN)
         .send({ userId: user.id, secret: "x" });
       assertRefusal(answer, [404, "NOT_FOUND"]);
     }
+    await t.stop();
+  });
+
+  it("when a page lists trusted browsers, then only the user's own, and each can be ended", async () => {
+    const t = await startTwoFactorApp();
+    const api = t.auth.api as unknown as Calls;
+    const given = async () => {
+      const user = await givenEnrolled(t);
+      const pending = await givenPending(t, user);
+      const body = { code: codeOf(t, user), trustDevice: true };
+      const answer = await call(t, "verify-totp", pending, body).expect(200);
+      return { ...user, cookie: cookiesAfter(pending, answer) };
+    };
+    const [user, other] = [await given(), await given()];
+    const headers = { cookie: user.cookie };
+    const list = await api.listTrustedDevices({ headers });
+    assert.equal(list.length, 1);
+    const id = list[0]?.id ?? "";
+    await api.revokeTrustedDevice({ headers: { cookie: other.cookie }, body: { id } });
+    assert.deepEqual(await api.listTrustedDevices({ headers }), list);
+    await api.revokeTrustedDevice({ headers, body: { id } });
+    assert.deepEqual(await api.listTrustedDevices({ headers }), []);
+    const again = await signIn(t, { email: user.email, password }, user.cookie).expect(200);
+    assert.equal((again.body as { twoFactorRedirect?: boolean }).twoFactorRedirect, true);
+    await assert.rejects(api.listTrustedDevices(), { status: 401, code: "UNAUTHORIZED" });
     await t.stop();
   });
 });
