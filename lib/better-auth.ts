@@ -75,6 +75,7 @@ export function betterAuth<const O extends AuthOptions = Record<never, never>>(
   const log = createLog(config.logger);
   for (const warning of config.warnings) log.warn(warning);
   const features = extendFeatures([...builtInFeatures, ...config.plugins]);
+  for (const { warnings = [] } of features) for (const warning of warnings) log.warn(warning);
   checkHookNames(config, features);
   const source = connectionSource(config.database, process.env);
   const models = compileModels({

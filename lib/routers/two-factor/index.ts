@@ -19,7 +19,7 @@ import { generateTOTP } from "./generate-totp.ts";
 import { getTOTPURI } from "./get-totp-uri.ts";
 import { listTrustedDevices } from "./list-trusted-devices.ts";
 import { revokeTrustedDevice } from "./revoke-trusted-device.ts";
-import { createRules, type TwoFactorOptions } from "./schemas.ts";
+import { createRules, warningsAbout, type TwoFactorOptions } from "./schemas.ts";
 import { sendTwoFactorOTP } from "./send-otp.ts";
 import { verifyBackupCode } from "./verify-backup-code.ts";
 import { verifyTwoFactorOTP } from "./verify-otp.ts";
@@ -48,6 +48,7 @@ export function twoFactor(options: TwoFactorOptions = {}) {
     id: "two-factor",
     models: ["User", "TwoFactor", "Verification"],
     exposes: { user: { twoFactorEnabled: false } },
+    warnings: warningsAbout(options),
     endpoints: [
       enableTwoFactor(rules),
       disableTwoFactor(rules),

@@ -332,6 +332,27 @@ describe("twoFactor", () => {
     await t.stop();
   });
 
+  it("when options of Better Auth have no effect here, then one warning says so", async () => {
+    const t = await startTwoFactorApp({ schema: {}, twoFactorTable: "second" });
+    assert.deepEqual(t.logged, [
+      "warn: twoFactor(): these options have no effect here: schema, twoFactorTable",
+    ]);
+    await t.stop();
+  });
+
+  it("when one endpoint alone needs no password, then users without one are served by it", async () => {
+    const t = await startTwoFactorApp({
+      totpOptions: { allowPasswordless: true },
+      backupCodeOptions: { allowPasswordless: true },
+    });
+    const { cookie, uri } = await givenEnrolled(t);
+    await t.auth.models.Account.deleteMany({});
+    await call(t, "get-totp-uri", cookie).expect(200, { totpURI: uri });
+    await call(t, "generate-backup-codes", cookie).expect(200);
+    assertRefusal(await call(t, "disable", cookie, { password }), [400, "INVALID_PASSWORD"]);
+    await t.stop();
+  });
+
   it("when requests are limited, then three in ten seconds", async () => {
     const t = await startTwoFactorApp({}, { rateLimit: { enabled: true } });
     const verify = () => request(t.server).post("/auth/two-factor/verify-totp").send({ code: "0" });
