@@ -79,6 +79,7 @@ export function betterAuth<const O extends AuthOptions = Record<never, never>>(
   const log = createLog(config.logger);
   for (const warning of config.warnings) log.warn(warning);
   const features = extendFeatures([...builtInFeatures, ...config.plugins]);
+  for (const { warnings = [] } of features) for (const warning of warnings) log.warn(warning);
   checkHookNames(config, features);
   for (const warning of unknownPaths(config, features)) log.warn(warning);
   const source = connectionSource(config.database, process.env);

@@ -24,6 +24,8 @@ export interface Plugin<
   /** What it adds to endpoints of other features, by their names. */
   readonly extends?: Readonly<Record<string, Extension>>;
   readonly hooks?: Hooks;
+  /** For the log at start: options that are accepted and have no effect, say. */
+  readonly warnings?: readonly string[];
 }
 
 /** Additions to an endpoint; the hooks of the feature make use of them. */

@@ -173,7 +173,8 @@ th, td { padding: .5rem .75rem .5rem 0; text-align: left; border-top: 1px solid 
 `;
 
 /**
- * Sends forms as JSON and shows what the API answers; when all is well, it says so (`data-done`), reloads or goes on.
+ * Sends forms as JSON and shows what the API answers; when all is well, it says so (`data-done`), shows markup of the
+ * server's (`data-show`), reloads or goes on. A sign-in may lead to the page that asks for a code.
  * A `callbackURL` has been checked by then: the API refuses one of another site.
  */
 const SCRIPT = `
@@ -184,27 +185,32 @@ const say = (text, isGood = false) => {
   alertBox.hidden = false;
   alertBox.focus();
 };
-for (const form of document.querySelectorAll("form[data-post]")) {
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    const button = form.querySelector("button");
-    const fields = Object.fromEntries(new FormData(form));
-    for (const box of form.querySelectorAll("[type=checkbox]")) fields[box.name] = box.checked;
-    alertBox.hidden = true;
-    button.disabled = true;
-    try {
-      const headers = { "Content-Type": "application/json" };
-      const body = JSON.stringify(fields);
-      const response = await fetch(form.dataset.post, { method: "POST", headers, body });
-      const answer = await response.json();
-      const { done, next } = form.dataset;
-      if (response.ok && !done) return location.assign(answer.url ?? (fields.callbackURL || next || location.href));
-      if (response.ok) form.reset();
-      say(response.ok ? done : answer.message.replace(/^\\[body\\.(\\w+)\\] /, "$1: "), response.ok);
-    } catch {
-      say("The server cannot be reached. Please try again.");
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  event.preventDefault();
+  const button = form.querySelector("button");
+  const fields = Object.fromEntries(new FormData(form));
+  for (const box of form.querySelectorAll("[type=checkbox]")) fields[box.name] = box.checked;
+  alertBox.hidden = true;
+  button.disabled = true;
+  try {
+    const headers = { "Content-Type": "application/json" };
+    const body = JSON.stringify(fields);
+    const response = await fetch(form.dataset.post, { method: "POST", headers, body });
+    const answer = await response.json();
+    const { done, next, show } = form.dataset;
+    if (answer.twoFactorRedirect) return location.assign("/sign-in/code?callbackURL=" + encodeURIComponent(fields.callbackURL));
+    if (response.ok && show) {
+      document.getElementById(show).innerHTML = answer.html;
+      button.disabled = false;
+      return form.reset();
     }
-    button.disabled = false;
-  });
-}
+    if (response.ok && !done) return location.assign(answer.url ?? (fields.callbackURL || next || location.href));
+    if (response.ok) form.reset();
+    say(response.ok ? done : answer.message.replace(/^\\[body\\.(\\w+)\\] /, "$1: "), response.ok);
+  } catch {
+    say("The server cannot be reached. Please try again.");
+  }
+  button.disabled = false;
+});
 `;

@@ -1,7 +1,8 @@
 import type { IncomingHttpHeaders } from "node:http";
-import type { Auth } from "better-auth-express";
+import { AuthError, type Auth } from "better-auth-express";
 import type { ErrorRequestHandler, Express, Request } from "express";
 import { html, sendPage, type Html } from "./layout.ts";
+import { addSecurityPages, type secondFactor } from "./security.ts";
 
 const SIGN_IN = "/sign-in";
 const MAX_USERS = 50;
@@ -11,7 +12,11 @@ export const userFields = {
   role: { type: "string", required: false, input: false },
 } as const;
 
-type DemoAuth = Auth<{ user: { additionalFields: typeof userFields } }>;
+/** The instance, with the features of the demo. */
+export type DemoAuth = Auth<{
+  user: { additionalFields: typeof userFields };
+  plugins: readonly [typeof secondFactor];
+}>;
 
 /** Adds the pages of the demo; what they do with sessions is what any app would do. */
 export function addPages(app: Express, auth: DemoAuth): void {
@@ -78,6 +83,8 @@ export function addPages(app: Express, auth: DemoAuth): void {
     sendPage(res, { title: "Users", viewer: req.auth.user, body: admin(users) });
   });
 
+  addSecurityPages(app, auth);
+
   app.use(async (req, res) => {
     const user = await viewer(req.headers);
     const body = html`<h1>Nothing here</h1>
@@ -85,9 +92,15 @@ export function addPages(app: Express, auth: DemoAuth): void {
     sendPage(res, { title: "Not found", viewer: user, status: 404, body });
   });
 
-  const showError: ErrorRequestHandler = (error: unknown, _req, res, next) => {
+  const showError: ErrorRequestHandler = (error: unknown, req, res, next) => {
     if (res.headersSent) {
       next(error);
+      return;
+    }
+    if (req.method === "POST") {
+      const known =
+        error instanceof AuthError ? error : new AuthError(400, "BAD_REQUEST", "Bad request");
+      res.status(known.status).json(known);
       return;
     }
     const body = html`<h1>This did not work</h1>
@@ -124,6 +137,9 @@ function welcome(isSignedIn: boolean): Html {
           in.
         </li>
         <li>Sign in with a second browser, then end that session from the first.</li>
+        <li>
+          Set up a second factor under <a href="/security">/security</a>, and sign in with it.
+        </li>
         <li>Open <a href="/admin">/admin</a>: the first user who signs up is an administrator.</li>
         <li>Forget your password: the mail with the link is in the inbox, or sent by SMTP.</li>
         <li>Stop the server and start it again: you are still signed in.</li>
@@ -245,6 +261,10 @@ function account(user: Owner, sessions: readonly Html[], isLinkDead: boolean): H
       <form data-post="/auth/revoke-other-sessions">
         <button class="quiet">End all other sessions</button>
       </form>
+    </section>
+    <section class="card">
+      <h2>Second factor</h2>
+      <p><a class="button quiet" href="/security">Codes, backup codes, trusted browsers</a></p>
     </section>
     ${changePassword()} ${changeEmail()} ${deleteAccount()}`;
 }

@@ -3,6 +3,7 @@ import { betterAuth } from "better-auth-express";
 import express from "express";
 import { demoMails, INBOX } from "./mails.ts";
 import { addPages, userFields } from "./pages.ts";
+import { secondFactor } from "./security.ts";
 import * as support from "./support.ts";
 
 const env = process.env;
@@ -30,7 +31,7 @@ async function main(): Promise<void> {
         sendDeleteAccountVerification: mailer.deleteAccountVerification,
       },
     },
-    plugins: [support.firstUserIsAdmin],
+    plugins: [secondFactor, support.firstUserIsAdmin],
   });
   await auth.ready();
 

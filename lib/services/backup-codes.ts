@@ -18,6 +18,7 @@ export interface BackupCodeRules {
   /** Characters, without the dash. */
   readonly length: number;
   readonly storeBackupCodes: "encrypted" | "plain" | OwnCipher;
+  readonly allowPasswordless: boolean;
   readonly customBackupCodesGenerate: (() => readonly string[]) | undefined;
 }
 

@@ -34,7 +34,10 @@ import { findUserById, updateUser } from "./user.ts";
 export interface TwoFactorRules {
   /** Undefined: the name of the app. */
   readonly issuer: string | undefined;
-  readonly totp: TotpSettings & { readonly disable: boolean };
+  readonly totp: TotpSettings & {
+    readonly disable: boolean;
+    readonly allowPasswordless: boolean;
+  };
   readonly otp: OneTimeCodeRules;
   readonly backupCodes: BackupCodeRules;
   readonly skipVerificationOnEnable: boolean;

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { TOTP, URI } from "otpauth";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { startBrowser } from "../support/browser.ts";
 import {
@@ -284,6 +285,68 @@ describe("examples/basic in a browser", function () {
     await page.getByText("Invalid email or password").waitFor();
   });
 
+  it("when a second factor is set up, then codes, backup codes and a trusted browser sign in", async () => {
+    const email = await signUp();
+    await page.getByRole("link", { name: "Codes, backup codes, trusted browsers" }).click();
+    await page.getByLabel("Password").fill("not the password");
+    await page.getByRole("button", { name: "Set up" }).click();
+    await page.getByText("Invalid password").waitFor();
+    await page.getByLabel("Password").fill(PASSWORD);
+    await page.getByRole("button", { name: "Set up" }).click();
+    await page.locator("svg").waitFor();
+    const uri = await page
+      .getByRole("link", { name: "open it on this device" })
+      .getAttribute("href");
+    const totp = URI.parse(uri ?? "");
+    assert.ok(totp instanceof TOTP);
+    const firstCodes = await page.locator("#set-up code").allTextContents();
+    assert.equal(firstCodes.length, 10);
+    // Each step counts once: those before, at and after the present one are three.
+    const codeOf = (steps: number) => totp.generate({ timestamp: Date.now() + steps * 30_000 });
+    await page.getByLabel("Code of the authenticator").fill(codeOf(-1));
+    await page.getByRole("button", { name: "Switch on" }).click();
+    await page.getByRole("button", { name: "Switch off" }).waitFor();
+
+    const signInAgain = async () => {
+      await page.getByRole("button", { name: "Sign out" }).click();
+      await page.getByRole("link", { name: "Sign up" }).first().waitFor();
+      await page.goto("/sign-in?callbackURL=%2Fsecurity");
+      await fillSignIn(page, email);
+    };
+    await signInAgain();
+    await page.waitForURL("**/sign-in/code?callbackURL=%2Fsecurity");
+    await page.getByLabel("Code of the authenticator").fill("12 456");
+    await page.getByRole("button", { name: "Go on" }).click();
+    await page.getByText("Invalid code").waitFor();
+    await page.getByLabel("Code of the authenticator").fill(codeOf(1));
+    await page.getByLabel("Trust this browser").check();
+    await page.getByRole("button", { name: "Go on" }).click();
+    await page.waitForURL("**/security");
+    await page.getByText("until").waitFor();
+
+    await signInAgain();
+    await page.waitForURL("**/security");
+    await page.getByRole("button", { name: "Trust no more" }).click();
+    await page.getByText("None: each sign-in asks for a code.").waitFor();
+
+    const replace = page.locator("form[data-show=codes]");
+    await replace.getByLabel("Password").fill(PASSWORD);
+    await replace.getByRole("button").click();
+    await page.locator("#codes code").first().waitFor();
+    const [backupCode = ""] = await page.locator("#codes code").allTextContents();
+    await signInAgain();
+    await page.getByLabel("Backup code").fill(firstCodes[0] ?? "");
+    await page.getByRole("button", { name: "Use it up" }).click();
+    await page.getByText("Invalid backup code").waitFor();
+    await page.getByLabel("Backup code").fill(backupCode);
+    await page.getByRole("button", { name: "Use it up" }).click();
+    await page.waitForURL("**/security");
+    await signInAgain();
+    await page.getByLabel("Backup code").fill(backupCode);
+    await page.getByRole("button", { name: "Use it up" }).click();
+    await page.getByText("Invalid backup code").waitFor();
+  });
+
   for (const path of ["/", "/sign-up", "/sign-in", "/forgot-password", "/account", "/private"]) {
     it(`when a small phone opens ${path}, then nothing has to be scrolled sideways`, async () => {
       await signUp("Grace Brewster Murray Hopper of the United States Navy");
@@ -295,7 +358,14 @@ describe("examples/basic in a browser", function () {
 
   it("when every field is looked at, then each has a label", async () => {
     await signUp();
-    for (const path of ["/account", "/sign-in", "/sign-up", "/forgot-password"]) {
+    for (const path of [
+      "/account",
+      "/security",
+      "/sign-in",
+      "/sign-in/code",
+      "/sign-up",
+      "/forgot-password",
+    ]) {
       await page.goto(path);
       const unlabelled =
         "[...document.querySelectorAll('input:not([type=hidden])')].filter(({ labels }) => labels.length === 0).length";

@@ -26,12 +26,12 @@ export function generateBackupCodes(rules: TwoFactorRules) {
     access: "session",
     credentials: true,
     rateLimit: { window: 10, max: 3 },
-    body: z.object({ password: passwordField(rules) }),
+    body: z.object({ password: passwordField(rules.backupCodes) }),
     response: z.object({ status: z.literal(true), backupCodes: z.array(z.string()) }),
     errors,
     async handler(call) {
       const { auth, active } = call;
-      await requireOwnPassword(call, rules);
+      await requireOwnPassword(call, rules.backupCodes);
       if (active.user.twoFactorEnabled !== true) throw fail("TWO_FACTOR_NOT_ENABLED");
       const { codes, stored } = await newBackupCodes(auth, rules.backupCodes);
       const changed = await auth.models.TwoFactor.findOneAndUpdate(

@@ -27,13 +27,13 @@ export function getTOTPURI(rules: TwoFactorRules) {
     access: "session",
     credentials: true,
     rateLimit: { window: 10, max: 3 },
-    body: z.object({ password: passwordField(rules) }),
+    body: z.object({ password: passwordField(rules.totp) }),
     response: z.object({ totpURI: z.string() }),
     errors,
     async handler(call) {
       const { auth, active } = call;
       if (rules.totp.disable) throw fail("TOTP_NOT_CONFIGURED");
-      await requireOwnPassword(call, rules);
+      await requireOwnPassword(call, rules.totp);
       const row = await findTwoFactor(auth, active.user._id);
       if (row === null) throw fail("TOTP_NOT_ENABLED");
       const secret = await decrypt(row.secret, auth.keys.cipher);

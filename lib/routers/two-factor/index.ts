@@ -17,7 +17,9 @@ import { enableTwoFactor } from "./enable.ts";
 import { generateBackupCodes } from "./generate-backup-codes.ts";
 import { generateTOTP } from "./generate-totp.ts";
 import { getTOTPURI } from "./get-totp-uri.ts";
-import { createRules, type TwoFactorOptions } from "./schemas.ts";
+import { listTrustedDevices } from "./list-trusted-devices.ts";
+import { revokeTrustedDevice } from "./revoke-trusted-device.ts";
+import { createRules, warningsAbout, type TwoFactorOptions } from "./schemas.ts";
 import { sendTwoFactorOTP } from "./send-otp.ts";
 import { verifyBackupCode } from "./verify-backup-code.ts";
 import { verifyTwoFactorOTP } from "./verify-otp.ts";
@@ -46,6 +48,7 @@ export function twoFactor(options: TwoFactorOptions = {}) {
     id: "two-factor",
     models: ["User", "TwoFactor", "Verification"],
     exposes: { user: { twoFactorEnabled: false } },
+    warnings: warningsAbout(options),
     endpoints: [
       enableTwoFactor(rules),
       disableTwoFactor(rules),
@@ -56,7 +59,12 @@ export function twoFactor(options: TwoFactorOptions = {}) {
       generateBackupCodes(rules),
       verifyBackupCode(rules),
     ],
-    serverCalls: [generateTOTP(rules), viewBackupCodes(rules)],
+    serverCalls: [
+      generateTOTP(rules),
+      viewBackupCodes(rules),
+      listTrustedDevices,
+      revokeTrustedDevice,
+    ],
     hooks: {
       challengeSignIn: (call, user, attempt) => challenge(rules, call, user, attempt),
       admitUser: (auth, user) => admit(rules, auth, user),

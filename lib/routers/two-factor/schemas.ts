@@ -19,6 +19,8 @@ export interface TwoFactorOptions {
         readonly period?: number | undefined;
         /** Takes no such codes. Default: false. */
         readonly disable?: boolean | undefined;
+        /** For `/two-factor/get-totp-uri` alone. Default: the option of that name outside. */
+        readonly allowPasswordless?: boolean | undefined;
       }
     | undefined;
   /** Codes that the app sends. */
@@ -45,6 +47,8 @@ export interface TwoFactorOptions {
         readonly length?: number | undefined;
         /** Makes the codes. Default: random ones of `length`. */
         readonly customBackupCodesGenerate?: (() => string[]) | undefined;
+        /** For `/two-factor/generate-backup-codes` alone. Default: the option of that name outside. */
+        readonly allowPasswordless?: boolean | undefined;
         /** Form in the database. Default: `"encrypted"`. */
         readonly storeBackupCodes?: "encrypted" | "plain" | OwnCipher | undefined;
       }
@@ -68,6 +72,10 @@ export interface TwoFactorOptions {
   readonly gracePeriod?: number | undefined;
   /** Seconds for which a code satisfies `requireSession({ twoFactor: true })`. Default: 900. */
   readonly stepUpMaxAge?: number | undefined;
+  /** Without effect here; named once in a warning at start. */
+  readonly schema?: unknown;
+  /** Without effect here; named once in a warning at start. */
+  readonly twoFactorTable?: unknown;
   /** Guard against guessing, across sign-ins. */
   readonly accountLockout?:
     | {
@@ -98,7 +106,7 @@ export const codeBody = z.object({
 export const verified = z.object({ token: z.string(), user: publicUser });
 
 /** The caller's password; users without one need none where the options say so. */
-export function passwordField({ allowPasswordless }: TwoFactorRules) {
+export function passwordField({ allowPasswordless }: Pick<TwoFactorRules, "allowPasswordless">) {
   const password = z.string().max(MAX_PASSWORD_LENGTH);
   return allowPasswordless ? password.optional() : password;
 }
@@ -130,6 +138,7 @@ const optionsSchema = z.strictObject({
       digits: z.union([z.literal(6), z.literal(8)], "6 or 8").default(6),
       period: whole(1, 3600, "seconds").default(30),
       disable: bool.default(false),
+      allowPasswordless: bool.optional(),
     })
     .prefault({}),
   otpOptions: z
@@ -158,6 +167,7 @@ const optionsSchema = z.strictObject({
     .strictObject({
       amount: whole(1, 100, "codes").default(10),
       length: whole(6, 64, "characters").default(10),
+      allowPasswordless: bool.optional(),
       customBackupCodesGenerate: callback<() => string[]>().optional(),
       storeBackupCodes: z
         .union(
@@ -171,6 +181,8 @@ const optionsSchema = z.strictObject({
   twoFactorCookieMaxAge: whole(1, 86_400, "seconds").default(600),
   trustDeviceMaxAge: whole(1, YEAR, "seconds").default(2_592_000),
   allowPasswordless: bool.default(false),
+  schema: z.unknown().optional(),
+  twoFactorTable: z.unknown().optional(),
   required: callback<(user: UserLike) => boolean | Promise<boolean>>().optional(),
   requiredFrom: z.date("a Date").optional(),
   gracePeriod: whole(0, YEAR, "seconds").default(604_800),
@@ -193,7 +205,7 @@ export function createRules(options: TwoFactorOptions): TwoFactorRules {
   const parsed = optionsSchema.safeParse(options);
   if (!parsed.success) throw wrongOption(parsed.error);
   const { totpOptions, otpOptions, backupCodeOptions, ...rest } = parsed.data;
-  const { issuer, required, requiredFrom } = rest;
+  const { issuer, required, requiredFrom, allowPasswordless } = rest;
   const { sendOTP, storeOTP } = otpOptions;
   const { customBackupCodesGenerate } = backupCodeOptions;
   return {
@@ -201,10 +213,24 @@ export function createRules(options: TwoFactorOptions): TwoFactorRules {
     issuer,
     required,
     requiredFrom,
-    totp: totpOptions,
+    totp: { ...totpOptions, allowPasswordless: totpOptions.allowPasswordless ?? allowPasswordless },
     otp: { ...otpOptions, sendOTP, storeOTP },
-    backupCodes: { ...backupCodeOptions, customBackupCodesGenerate },
+    backupCodes: {
+      ...backupCodeOptions,
+      allowPasswordless: backupCodeOptions.allowPasswordless ?? allowPasswordless,
+      customBackupCodesGenerate,
+    },
   };
+}
+
+/** One line for the log about options that have no effect here; none without them. */
+export function warningsAbout(options: TwoFactorOptions): string[] {
+  const names = (["schema", "twoFactorTable"] as const).filter(
+    (name) => options[name] !== undefined,
+  );
+  return names.length === 0
+    ? []
+    : [`twoFactor(): these options have no effect here: ${names.join(", ")}`];
 }
 
 function wrongOption({ issues }: z.ZodError): TypeError {

@@ -332,6 +332,27 @@ describe("twoFactor", () => {
     await t.stop();
   });
 
+  it("when options of Better Auth have no effect here, then one warning says so", async () => {
+    const t = await startTwoFactorApp({ schema: {}, twoFactorTable: "second" });
+    assert.deepEqual(t.logged, [
+      "warn: twoFactor(): these options have no effect here: schema, twoFactorTable",
+    ]);
+    await t.stop();
+  });
+
+  it("when one endpoint alone needs no password, then users without one are served by it", async () => {
+    const t = await startTwoFactorApp({
+      totpOptions: { allowPasswordless: true },
+      backupCodeOptions: { allowPasswordless: true },
+    });
+    const { cookie, uri } = await givenEnrolled(t);
+    await t.auth.models.Account.deleteMany({});
+    await call(t, "get-totp-uri", cookie).expect(200, { totpURI: uri });
+    await call(t, "generate-backup-codes", cookie).expect(200);
+    assertRefusal(await call(t, "disable", cookie, { password }), [400, "INVALID_PASSWORD"]);
+    await t.stop();
+  });
+
   it("when requests are limited, then three in ten seconds", async () => {
     const t = await startTwoFactorApp({}, { rateLimit: { enabled: true } });
     const verify = () => request(t.server).post("/auth/two-factor/verify-totp").send({ code: "0" });
@@ -364,7 +385,7 @@ describe("twoFactor", () => {
 });
 
 /** `startApp` knows nothing of the features it is given. */
-type Calls = Pick<ServerApi<ReturnType<typeof twoFactor>>, "generateTOTP" | "viewBackupCodes">;
+type Calls = ServerApi<ReturnType<typeof twoFactor>>;
 
 describe("server calls", () => {
   it("when the server asks, then it gets the present code of a secret, and the codes of a user", async () => {
@@ -385,13 +406,43 @@ describe("server calls", () => {
     await assert.rejects(api.viewBackupCodes({ body: { userId: user.id } }), {
       code: "INVALID_BACKUP_CODE",
     });
-    for (const path of ["generate-totp", "view-backup-codes"]) {
+    for (const path of [
+      "generate-totp",
+      "view-backup-codes",
+      "list-trusted-devices",
+      "revoke-trusted-device",
+    ]) {
       const answer = await request(t.server)
         .post(`/auth/two-factor/${path}`)
         .set("origin", TEST_ORIGIN)
         .send({ userId: user.id, secret: "x" });
       assertRefusal(answer, [404, "NOT_FOUND"]);
     }
+    await t.stop();
+  });
+
+  it("when a page lists trusted browsers, then only the user's own, and each can be ended", async () => {
+    const t = await startTwoFactorApp();
+    const api = t.auth.api as unknown as Calls;
+    const given = async () => {
+      const user = await givenEnrolled(t);
+      const pending = await givenPending(t, user);
+      const body = { code: codeOf(t, user), trustDevice: true };
+      const answer = await call(t, "verify-totp", pending, body).expect(200);
+      return { ...user, cookie: cookiesAfter(pending, answer) };
+    };
+    const [user, other] = [await given(), await given()];
+    const headers = { cookie: user.cookie };
+    const list = await api.listTrustedDevices({ headers });
+    assert.equal(list.length, 1);
+    const id = list[0]?.id ?? "";
+    await api.revokeTrustedDevice({ headers: { cookie: other.cookie }, body: { id } });
+    assert.deepEqual(await api.listTrustedDevices({ headers }), list);
+    await api.revokeTrustedDevice({ headers, body: { id } });
+    assert.deepEqual(await api.listTrustedDevices({ headers }), []);
+    const again = await signIn(t, { email: user.email, password }, user.cookie).expect(200);
+    assert.equal((again.body as { twoFactorRedirect?: boolean }).twoFactorRedirect, true);
+    await assert.rejects(api.listTrustedDevices(), { status: 401, code: "UNAUTHORIZED" });
     await t.stop();
   });
 });

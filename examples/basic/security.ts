@@ -1,0 +1,161 @@
+import { twoFactor } from "better-auth-express";
+import express, { type Express } from "express";
+import QRCode from "qrcode";
+import { html, Html, sendPage, type Viewer } from "./layout.ts";
+import type { DemoAuth } from "./pages.ts";
+
+/** A second factor, as the demo offers it. */
+export const secondFactor = twoFactor({ issuer: "Demo" });
+
+/** Adds the page where the second factor is set up, and the one that asks for it. */
+export function addSecurityPages(app: Express, auth: DemoAuth): void {
+  const { api, requireSession } = auth;
+
+  app.get("/security", requireSession({ redirectTo: "/sign-in" }), async (req, res) => {
+    const { user } = req.auth;
+    const devices = await api.listTrustedDevices({ headers: req.headers });
+    const body = html`<h1>Security</h1>
+      ${user.twoFactorEnabled ? switchedOn(devices) : switchedOff()}`;
+    sendPage(res, { title: "Security", viewer: user, body });
+  });
+
+  app.post("/security/set-up", express.json(), async (req, res) => {
+    const { password } = req.body as { password: string };
+    const set = await api.enableTwoFactor({ headers: req.headers, body: { password } });
+    const shown = set.method === "totp" ? await setUp(set.totpURI, set.backupCodes) : html``;
+    res.json({ html: shown.text });
+  });
+
+  app.post("/security/backup-codes", express.json(), async (req, res) => {
+    const { password } = req.body as { password: string };
+    const { backupCodes } = await api.generateBackupCodes({
+      headers: req.headers,
+      body: { password },
+    });
+    res.json({ html: codeList(backupCodes).text });
+  });
+
+  app.post("/security/end-trust", express.json(), async (req, res) => {
+    const { id } = req.body as { id: string };
+    res.json(await api.revokeTrustedDevice({ headers: req.headers, body: { id } }));
+  });
+
+  app.get("/sign-in/code", (req, res) => {
+    const { callbackURL } = req.query;
+    const goal = typeof callbackURL === "string" ? callbackURL : "/account";
+    const viewer: Viewer | null = null;
+    sendPage(res, { title: "Code", viewer, body: codePage(goal) });
+  });
+}
+
+function passwordField(): Html {
+  return html`<label>
+    Password
+    <input name="password" type="password" autocomplete="current-password" required />
+  </label>`;
+}
+
+function codeField(): Html {
+  return html`<label>
+    Code of the authenticator
+    <input name="code" inputmode="numeric" autocomplete="one-time-code" required maxlength="6" />
+  </label>`;
+}
+
+function switchedOff(): Html {
+  return html`<section class="card">
+      <h2>Second factor</h2>
+      <p class="muted">Sign-in then asks for a code of an authenticator app as well.</p>
+      <form data-post="/security/set-up" data-show="set-up">
+        ${passwordField()}
+        <button>Set up</button>
+      </form>
+    </section>
+    <div id="set-up"></div>`;
+}
+
+async function setUp(uri: string, backupCodes: readonly string[]): Promise<Html> {
+  const picture = await QRCode.toString(uri, { type: "svg", margin: 2, width: 220 });
+  return html`<section class="card">
+    <h2>Scan this with the app</h2>
+    <p>${new Html(picture)}</p>
+    <p class="muted">Or <a href="${uri}">open it on this device</a>.</p>
+    ${codeList(backupCodes)}
+    <form data-post="/auth/two-factor/verify-totp" data-next="/security">
+      ${codeField()}
+      <button>Switch on</button>
+    </form>
+  </section>`;
+}
+
+function codeList(codes: readonly string[]): Html {
+  return html`<h2>Backup codes</h2>
+    <p class="muted">Each signs you in once, when the app is lost. They are shown this once.</p>
+    <ul class="list">
+      ${codes.map((code) => html`<li><code>${code}</code></li>`)}
+    </ul>`;
+}
+
+interface Device {
+  readonly id: string;
+  readonly createdAt: Date;
+  readonly expiresAt: Date;
+}
+
+function switchedOn(devices: readonly Device[]): Html {
+  return html`<section class="card">
+      <h2>Second factor <span class="badge">on</span></h2>
+      <form data-post="/auth/two-factor/disable">
+        ${passwordField()}
+        <button class="quiet">Switch off</button>
+      </form>
+    </section>
+    <section class="card">
+      <h2>New backup codes</h2>
+      <form data-post="/security/backup-codes" data-show="codes">
+        ${passwordField()}
+        <button>Replace the codes</button>
+      </form>
+      <div id="codes"></div>
+    </section>
+    <section class="card">
+      <h2>Trusted browsers</h2>
+      ${devices.length === 0 ? html`<p class="muted">None: each sign-in asks for a code.</p>` : null}
+      <ul class="list">
+        ${devices.map(deviceRow)}
+      </ul>
+    </section>`;
+}
+
+function deviceRow({ id, createdAt, expiresAt }: Device): Html {
+  return html`<li>
+    <div>
+      Signed in ${createdAt.toUTCString()}<br />
+      <span class="muted">until ${expiresAt.toUTCString()}</span>
+    </div>
+    <form data-post="/security/end-trust">
+      <input type="hidden" name="id" value="${id}" />
+      <button class="quiet">Trust no more</button>
+    </form>
+  </li>`;
+}
+
+function codePage(callbackURL: string): Html {
+  return html`<section class="card narrow">
+      <h1>One more step</h1>
+      <form data-post="/auth/two-factor/verify-totp">
+        <input type="hidden" name="callbackURL" value="${callbackURL}" />
+        ${codeField()}
+        <label class="check"><input name="trustDevice" type="checkbox" /> Trust this browser</label>
+        <button class="wide">Go on</button>
+      </form>
+    </section>
+    <section class="card narrow">
+      <h2>No authenticator at hand?</h2>
+      <form data-post="/auth/two-factor/verify-backup-code">
+        <input type="hidden" name="callbackURL" value="${callbackURL}" />
+        <label>Backup code <input name="code" autocomplete="off" required /></label>
+        <button class="wide quiet">Use it up</button>
+      </form>
+    </section>`;
+}
