@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { createAuthClient } from "better-auth/client";
-import { inferAdditionalFields, usernameClient } from "better-auth/client/plugins";
-import { username } from "../lib/index.ts";
+import { inferAdditionalFields, twoFactorClient, usernameClient } from "better-auth/client/plugins";
+import { twoFactor, username } from "../lib/index.ts";
 import { startApp, TEST_ORIGIN, TEST_PASSWORD, type TestApp } from "./support/app.ts";
-import { createOutbox } from "./support/outbox.ts";
+import { createOutbox, until } from "./support/outbox.ts";
+import { codeOf } from "./support/two-factor.ts";
 
 /** A `fetch` with the cookies of one browser, as the client sends them with `credentials: "include"`. */
 function browserFetch(): typeof fetch {
@@ -25,9 +26,11 @@ function browserFetch(): typeof fetch {
 describe("the official client, unmodified", () => {
   let t: TestApp;
   const outbox = createOutbox();
+  const codes: string[] = [];
   before(async () => {
+    const sendOTP = ({ otp }: { otp: string }) => void codes.push(otp);
     t = await startApp({
-      plugins: [username()],
+      plugins: [username(), twoFactor({ otpOptions: { sendOTP } })],
       emailAndPassword: { sendResetPassword: outbox.sender("reset") },
       emailVerification: { sendVerificationEmail: outbox.sender("verification") },
       user: { changeEmail: { enabled: true }, deleteUser: { enabled: true } },
@@ -40,6 +43,7 @@ describe("the official client, unmodified", () => {
       baseURL: `${t.url}/auth`,
       plugins: [
         usernameClient(),
+        twoFactorClient(),
         inferAdditionalFields({ session: { theme: { type: "string", required: false } } }),
       ],
       fetchOptions: { customFetchImpl: browserFetch() },
@@ -203,5 +207,51 @@ describe("the official client, unmodified", () => {
     );
     const taken = await (await signedUp()).client.updateUser({ username: "hopper_1906" });
     assert.deepEqual([taken.error?.status, taken.error?.code], [400, "USERNAME_IS_ALREADY_TAKEN"]);
+  });
+
+  it("when a second factor is set up, then sign-in waits for a code, a sent one or a backup code", async () => {
+    const { client, email } = await signedUp();
+    const password = TEST_PASSWORD;
+    const enabled = await client.twoFactor.enable({ password });
+    assert.equal(enabled.error, null);
+    const { totpURI = "", backupCodes = [] } = enabled.data as {
+      totpURI?: string;
+      backupCodes?: string[];
+    };
+    const uri = await client.twoFactor.getTotpUri({ password });
+    assert.equal(uri.data?.totpURI, totpURI);
+    const code = codeOf(t, { uri: totpURI });
+    assert.equal((await client.twoFactor.verifyTotp({ code })).error, null);
+    assert.equal((await client.getSession()).data?.user.twoFactorEnabled, true);
+
+    t.clock.advance(60);
+    const waiting = async () => {
+      const other = newClient();
+      const { data } = await other.signIn.email({ email, password });
+      assert.deepEqual(data, { twoFactorRedirect: true, twoFactorMethods: ["totp", "otp"] });
+      assert.equal((await other.getSession()).data, null);
+      return other;
+    };
+    const byCode = await waiting();
+    const next = codeOf(t, { uri: totpURI });
+    assert.equal((await byCode.twoFactor.verifyTotp({ code: next })).error, null);
+    assert.equal((await byCode.getSession()).data?.user.email, email);
+
+    const bySent = await waiting();
+    assert.equal((await bySent.twoFactor.sendOtp()).error, null);
+    await until(() => codes.length > 0, "no code was sent");
+    const sent = await bySent.twoFactor.verifyOtp({ code: codes[0] ?? "", trustDevice: true });
+    assert.equal(sent.error, null);
+    await bySent.signOut();
+    assert.equal((await bySent.signIn.email({ email, password })).error, null);
+    assert.equal((await bySent.getSession()).data?.user.email, email);
+
+    const byBackup = await waiting();
+    const [backup = ""] = backupCodes;
+    assert.equal((await byBackup.twoFactor.verifyBackupCode({ code: backup })).error, null);
+    const made = await byBackup.twoFactor.generateBackupCodes({ password });
+    assert.equal(made.data?.backupCodes.length, 10);
+    assert.equal((await byBackup.twoFactor.disable({ password })).data?.status, true);
+    assert.equal((await newClient().signIn.email({ email, password })).data?.user.email, email);
   });
 });
