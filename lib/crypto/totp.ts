@@ -63,12 +63,17 @@ export function totpURI(
 ): string {
   const parameters = {
     secret: base32(Buffer.from(secret, "utf8")),
-    issuer: encodeURIComponent(issuer),
+    issuer: encode(issuer),
     digits: String(digits),
     period: String(period),
   };
   const query = Object.entries(parameters).map((pair) => pair.join("="));
-  return `otpauth://totp/${encodeURIComponent(issuer)}:${encodeURIComponent(account)}?${query.join("&")}`;
+  return `otpauth://totp/${encode(issuer)}:${encode(account)}?${query.join("&")}`;
+}
+
+/** Half a character has no encoding. */
+function encode(text: string): string {
+  return encodeURIComponent(text.replace(/\p{Surrogate}/gu, "\ufffd"));
 }
 
 /** RFC 4648 §6, without padding. */

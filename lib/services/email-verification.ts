@@ -10,7 +10,13 @@ import { notTrue } from "./filter.ts";
 import { runInBackground } from "./background.ts";
 import { startVerificationMail } from "./mail.ts";
 import { mayMail } from "./mailbox-limit.ts";
-import { createSession, isBanned, SessionRefused, setSessionCookies } from "./session.ts";
+import {
+  createSession,
+  hasSecondFactor,
+  isBanned,
+  SessionRefused,
+  setSessionCookies,
+} from "./session.ts";
 import { inTransaction } from "./transaction.ts";
 import { isTakenWithoutIndex, updateUser } from "./user.ts";
 
@@ -134,7 +140,7 @@ async function signInByMail(call: VerifyCall, user: User): Promise<void> {
     await setSessionCookies(auth, request, reply, { ...active, user });
     return;
   }
-  if (user.twoFactorEnabled === true) return;
+  if (hasSecondFactor(user)) return;
   try {
     const made = await createSession(call, user, { persistent: true });
     await setSessionCookies(auth, request, reply, made);

@@ -5,7 +5,7 @@ import { hmacBase64url, isHmacBase64url } from "../crypto/signature.ts";
 import { randomToken } from "../crypto/token.ts";
 import { formatId } from "../models/id.ts";
 import type { UserLike } from "../options.ts";
-import type { OwnCipher } from "./backup-codes.ts";
+import { decryptBy, type OwnCipher } from "./backup-codes.ts";
 import { addKeyed, consumeKeyed, putKeyed, type VerificationKey } from "./verification.ts";
 import { isPending } from "./pending-sign-in.ts";
 
@@ -105,7 +105,7 @@ async function matchesCode(
   if (code.length !== digits || !/^[0-9]+$/.test(code)) return false;
   if (typeof form === "object") {
     if ("hash" in form) return isSame(stored, await form.hash(code));
-    return isSame(await form.decrypt(stored), code);
+    return isSame((await decryptBy(form, stored)) ?? "", code);
   }
   if (isHmacBase64url(stored, bound(by, code), auth.keys.signing)) return true;
   if (/^[0-9]{1,10}$/.test(stored)) return isSame(stored, code);

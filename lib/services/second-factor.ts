@@ -11,7 +11,7 @@ import type { PublicUser } from "../views.ts";
 import type { BackupCodeRules } from "./backup-codes.ts";
 import { changeRow, deleteRow } from "./changes.ts";
 import { clearCookie, readCookies } from "./cookies.ts";
-import { findCredential } from "./credential.ts";
+import { credentialMark, findCredential, isCurrentMark } from "./credential.ts";
 import { anyOf, notAfter } from "./filter.ts";
 import { guardOwnPassword } from "./guess-guard.ts";
 import type { OneTimeCodeRules } from "./one-time-code.ts";
@@ -29,6 +29,7 @@ import { endsWithBrowser } from "./session-token.ts";
 import { inTransaction, type Transaction } from "./transaction.ts";
 import { trustDevice } from "./trusted-device.ts";
 import { findUserById, updateUser } from "./user.ts";
+import { deleteVerifications, TRUSTED_DEVICE } from "./verification.ts";
 
 /** What the options of the feature say. */
 export interface TwoFactorRules {
@@ -85,8 +86,14 @@ export const codeErrors = {
 const fail = failures({ ...codeErrors, ...ownPasswordErrors });
 
 /** The authenticator of a user; null without one. */
-export async function findTwoFactor(auth: AuthContext, userId: Id): Promise<TwoFactor | null> {
-  return auth.models.TwoFactor.findOne({ userId: anyOf(referenceForms(userId)) }).lean();
+export async function findTwoFactor(
+  auth: AuthContext,
+  userId: Id,
+  transaction?: Transaction,
+): Promise<TwoFactor | null> {
+  return auth.models.TwoFactor.findOne({ userId: anyOf(referenceForms(userId)) })
+    .session(transaction ?? null)
+    .lean();
 }
 
 /**
@@ -142,13 +149,19 @@ export async function tryCode<T>(
   }
 }
 
-function refuseLocked(
+/** Whether no code of a sign-in is looked at for now. */
+export function isLocked(
   auth: AuthContext,
   row: TwoFactor | null,
   { accountLockout }: TwoFactorRules,
-): void {
+): boolean {
   const lockedUntil = row?.lockedUntil ?? null;
-  if (!accountLockout.enabled || lockedUntil === null || lockedUntil <= auth.now()) return;
+  return accountLockout.enabled && lockedUntil !== null && lockedUntil > auth.now();
+}
+
+function refuseLocked(auth: AuthContext, row: TwoFactor | null, rules: TwoFactorRules): void {
+  if (!isLocked(auth, row, rules)) return;
+  const lockedUntil = row?.lockedUntil ?? auth.now();
   throw locked(lockedUntil.getTime() - auth.now().getTime());
 }
 
@@ -236,22 +249,36 @@ export async function complete(
     await changeRow(auth, "Session", { _id: active.session._id }, { twoFactorVerifiedAt });
     return { token: active.token, user: auth.views.user(active.user) };
   }
-  clearCookie(reply, auth.cookies.twoFactor);
   const persistent = !endsWithBrowser(auth, readCookies(request.headers));
-  const made = await withSession(auth, async (transaction) => {
-    if (!(await consumePendingSignIn(auth, active, transaction))) {
-      throw fail("INVALID_TWO_FACTOR_COOKIE");
-    }
+  const over = () => {
+    clearCookie(reply, auth.cookies.twoFactor);
+    return fail("INVALID_TWO_FACTOR_COOKIE");
+  };
+  const made = await withSession(auth, active.user, over, async (transaction) => {
+    if (!(await consumePendingSignIn(auth, active, transaction))) throw over();
     const fields = { twoFactorVerifiedAt };
     return createSession(call, active.user, { persistent, fields, transaction });
   });
+  clearCookie(reply, auth.cookies.twoFactor);
   const user = await stillThere(auth, made);
+  if (trustsDevice) await trustLiving(call, made, trustDeviceMaxAge);
   await setSessionCookies(auth, request, reply, { ...made, user });
-  if (trustsDevice) {
-    await trustDevice(call, user, trustDeviceMaxAge);
-    clearCookie(reply, auth.cookies.dontRemember);
-  }
+  if (trustsDevice) clearCookie(reply, auth.cookies.dontRemember);
   return { token: made.token, user: auth.views.user(user) };
+}
+
+/** What ends the session meanwhile ends all trust, but could not yet see this one. */
+async function trustLiving(
+  call: PendingCall,
+  { user, session }: ActiveSession,
+  maxAge: number,
+): Promise<void> {
+  const { auth, reply } = call;
+  await trustDevice(call, user, maxAge);
+  if ((await auth.models.Session.exists({ _id: session._id })) !== null) return;
+  await deleteVerifications(auth, TRUSTED_DEVICE.prefix, user._id);
+  clearCookie(reply, auth.cookies.trustDevice);
+  throw fail("INVALID_TWO_FACTOR_COOKIE");
 }
 
 /** What ended the user's sessions meanwhile could not yet see this one. */
@@ -286,7 +313,7 @@ export async function switchTwoFactor(
 ): Promise<ActiveSession> {
   const { auth, active, request, reply } = call;
   const { persistent } = active;
-  const made = await withSession(auth, async (transaction) => {
+  const made = await withSession(auth, active.user, ended, async (transaction) => {
     await change(transaction);
     const { _id } = active.session;
     if ((await deleteRow(auth, "Session", { _id }, { transaction })) === null) throw ended();
@@ -303,12 +330,24 @@ export async function switchTwoFactor(
   return made;
 }
 
-/** @throws AuthError FAILED_TO_CREATE_SESSION (401) when the database refuses it */
-function withSession(
+/**
+ * Makes a session in a transaction. On a standalone server a new password may come in between, and end the sessions that
+ * it finds: then the new one ends as well.
+ *
+ * @param ended made in that case
+ * @throws AuthError FAILED_TO_CREATE_SESSION (401) when the database refuses it; that of `ended`
+ */
+async function withSession(
   auth: AuthContext,
+  { _id }: User,
+  ended: () => AuthError,
   work: (transaction: Transaction) => Promise<ActiveSession>,
 ): Promise<ActiveSession> {
-  return inTransaction(auth, work).catch((cause: unknown) => {
+  const mark = auth.database.transactions ? null : await credentialMark(auth, _id);
+  const made = await inTransaction(auth, work).catch((cause: unknown) => {
     throw cause instanceof SessionRefused ? fail("FAILED_TO_CREATE_SESSION", { cause }) : cause;
   });
+  if (mark === null || (await isCurrentMark(auth, _id, mark))) return made;
+  await deleteRow(auth, "Session", { _id: made.session._id });
+  throw ended();
 }

@@ -28,7 +28,7 @@ import { isRefusal, isUnavailable } from "./database-errors.ts";
 import { after, anyOf, noneOf } from "./filter.ts";
 import { storedForms } from "./session-lookup.ts";
 import { endsWithBrowser, presentedTokens } from "./session-token.ts";
-import { deleteVerifications, PENDING_SIGN_IN } from "./verification.ts";
+import { deleteVerifications, PENDING_SIGN_IN, TRUSTED_DEVICE } from "./verification.ts";
 
 /** Seconds that a session lasts in the database when it ends with the browser. */
 const UNREMEMBERED_EXPIRES_IN = 86_400;
@@ -140,6 +140,12 @@ export function isBanned(user: Readonly<User>, now: Date): boolean {
   return !(user.banExpires instanceof Date && user.banExpires <= now);
 }
 
+/** Whether sign-in asks for a second factor; any true value counts, as for a ban. */
+export function hasSecondFactor(user: Readonly<User>): boolean {
+  const mark: unknown = user.twoFactorEnabled;
+  return Boolean(mark) && mark !== "false";
+}
+
 /** Whether a session is younger than `session.freshAge`; that of 0 makes every session fresh. */
 export function isFresh({ config, now }: AuthContext, session: Readonly<KnownSession>): boolean {
   const { freshAge } = config.session;
@@ -229,7 +235,10 @@ export async function signIn(
   const now = await current();
   if (now === null || isBanned(now, call.auth.now())) {
     await deleteRow(call.auth, "Session", { _id: active.session._id });
-    if (now === null) return null;
+    if (now === null) {
+      await endTrust(call, user);
+      return null;
+    }
     throw failCore("BANNED_USER");
   }
   await setSessionCookies(call.auth, call.request, call.reply, active);
@@ -240,6 +249,14 @@ export async function signIn(
 async function endPendingSignIns({ auth, reply }: Call, user: User): Promise<void> {
   await deleteVerifications(auth, PENDING_SIGN_IN.prefix, user._id);
   clearCookie(reply, auth.cookies.twoFactor);
+}
+
+/** A browser that was trusted anew, after the new password had ended all trust. */
+async function endTrust({ auth, reply }: Call, user: User): Promise<void> {
+  const { trustDevice } = auth.cookies;
+  if (!reply.cookies.has(trustDevice.name)) return;
+  await deleteVerifications(auth, TRUSTED_DEVICE.prefix, user._id);
+  clearCookie(reply, trustDevice);
 }
 
 /**

@@ -18,7 +18,7 @@ import {
   switchTwoFactor,
   type TwoFactorRules,
 } from "../../services/second-factor.ts";
-import { insert } from "../../services/transaction.ts";
+import { insert, type Transaction } from "../../services/transaction.ts";
 import { issuerField, passwordField } from "./schemas.ts";
 
 const errors = {
@@ -71,12 +71,13 @@ export function enableTwoFactor(rules: TwoFactorRules) {
       if (rules.totp.disable) throw fail("TOTP_NOT_CONFIGURED");
       const secret = randomToken(SECRET_LENGTH, undefined, auth.config.randomBytes);
       const { codes, stored } = await newBackupCodes(auth, rules.backupCodes);
-      await enrol(call, {
+      const enrolment = {
         secret: await encrypt(secret, auth.keys.cipher, auth.config.randomBytes),
         backupCodes: stored,
         verified: rules.skipVerificationOnEnable,
-      });
-      if (rules.skipVerificationOnEnable) await switchOn(call);
+      };
+      const store = (transaction: Transaction) => enrol(call, enrolment, transaction);
+      await (rules.skipVerificationOnEnable ? switchOn(call, store) : store(undefined));
       const issuer = body.issuer ?? rules.issuer ?? auth.config.appName;
       const uri = totpURI(secret, { issuer, account: active.user.email }, rules.totp);
       return { method: "totp" as const, totpURI: uri, backupCodes: codes };
@@ -84,9 +85,12 @@ export function enableTwoFactor(rules: TwoFactorRules) {
   });
 }
 
-async function switchOn(call: EnableCall): Promise<void> {
+async function switchOn(
+  call: EnableCall,
+  store?: (transaction: Transaction) => Promise<void>,
+): Promise<void> {
   const ended = () => failCore("UNAUTHORIZED");
-  await switchTwoFactor(call, { twoFactorEnabled: true }, ended);
+  await switchTwoFactor(call, { twoFactorEnabled: true }, ended, store);
 }
 
 /**
@@ -94,22 +98,32 @@ async function switchOn(call: EnableCall): Promise<void> {
  *
  * @throws AuthError TOTP_ALREADY_ENABLED (400): a confirmed one is never replaced
  */
-async function enrol(call: EnableCall, enrolment: Enrolment): Promise<void> {
+async function enrol(
+  call: EnableCall,
+  enrolment: Enrolment,
+  transaction: Transaction,
+): Promise<void> {
   const { auth, active } = call;
-  const row = await findTwoFactor(auth, active.user._id);
+  const row = await findTwoFactor(auth, active.user._id, transaction);
   // Better Auth 1.4 writes no mark: there the user's own says whether a code has confirmed it.
   if (row !== null && (row.verified ?? active.user.twoFactorEnabled) === true) {
     throw fail("TOTP_ALREADY_ENABLED");
   }
-  const isStored = row === null ? await add(call, enrolment) : await replace(auth, row, enrolment);
+  const isStored = await (row === null
+    ? add(call, enrolment, transaction)
+    : replace(auth, row, enrolment, transaction));
   if (!isStored) throw fail("TOTP_ALREADY_ENABLED");
 }
 
 /** @returns false when a parallel call was first */
-async function add({ auth, active }: EnableCall, enrolment: Enrolment): Promise<boolean> {
+async function add(
+  { auth, active }: EnableCall,
+  enrolment: Enrolment,
+  transaction: Transaction,
+): Promise<boolean> {
   try {
     const row = { _id: createId(), userId: active.user._id, ...enrolment };
-    await insert(auth.models.TwoFactor, row, undefined);
+    await insert(auth.models.TwoFactor, row, transaction);
     return true;
   } catch (error) {
     if (isDuplicateKey(error)) return false;
@@ -122,10 +136,13 @@ async function replace(
   { models }: AuthContext,
   { _id, secret }: TwoFactor,
   enrolment: Enrolment,
+  transaction: Transaction,
 ): Promise<boolean> {
   const replaced = await models.TwoFactor.findOneAndUpdate(
     { _id, secret, verified: notTrue() },
     { $set: enrolment, $unset: { lastUsedStep: true } },
-  ).lean();
+  )
+    .session(transaction ?? null)
+    .lean();
   return replaced !== null;
 }

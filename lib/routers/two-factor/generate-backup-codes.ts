@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { hasSecondFactor } from "../../services/session.ts";
 import { endpoint } from "../../endpoint.ts";
 import { failures } from "../../errors.ts";
 import { referenceForms } from "../../models/id.ts";
@@ -32,7 +33,7 @@ export function generateBackupCodes(rules: TwoFactorRules) {
     async handler(call) {
       const { auth, active } = call;
       await requireOwnPassword(call, rules.backupCodes);
-      if (active.user.twoFactorEnabled !== true) throw fail("TWO_FACTOR_NOT_ENABLED");
+      if (!hasSecondFactor(active.user)) throw fail("TWO_FACTOR_NOT_ENABLED");
       const { codes, stored } = await newBackupCodes(auth, rules.backupCodes);
       const changed = await auth.models.TwoFactor.findOneAndUpdate(
         { userId: anyOf(referenceForms(active.user._id)) },

@@ -11,6 +11,7 @@ import type { User } from "../../models/user.ts";
 import { plugin } from "../../plugin.ts";
 import { startPendingSignIn } from "../../services/pending-sign-in.ts";
 import { findTwoFactor, type TwoFactorRules } from "../../services/second-factor.ts";
+import { hasSecondFactor } from "../../services/session.ts";
 import { useTrustedDevice } from "../../services/trusted-device.ts";
 import { disableTwoFactor } from "./disable.ts";
 import { enableTwoFactor } from "./enable.ts";
@@ -81,7 +82,7 @@ async function challenge(
   user: Readonly<User>,
   { proof, persistent }: SignInAttempt,
 ): Promise<Challenge | null> {
-  if (user.twoFactorEnabled !== true || proof === "passkey-verified") return null;
+  if (!hasSecondFactor(user) || proof === "passkey-verified") return null;
   if (!SINGLE_FACTORS.has(proof) && !(await isRequired(rules, call.auth, user))) return null;
   if (await useTrustedDevice(call, user, rules.trustDeviceMaxAge)) return null;
   const row = await findTwoFactor(call.auth, user._id);
@@ -111,15 +112,18 @@ async function admit(
   auth: AuthContext,
   user: Readonly<User>,
 ): Promise<void> {
-  if (user.twoFactorEnabled === true || rules.required === undefined) return;
-  const since = Math.max(user.createdAt.getTime(), rules.requiredFrom?.getTime() ?? 0);
+  if (hasSecondFactor(user) || rules.required === undefined) return;
+  // A row edited by hand may lack it.
+  const made: unknown = user.createdAt;
+  const createdAt = made instanceof Date ? made.getTime() : 0;
+  const since = Math.max(createdAt, rules.requiredFrom?.getTime() ?? 0);
   if (auth.now().getTime() < since + rules.gracePeriod * 1000) return;
   if (await isRequired(rules, auth, user)) throw fail("TWO_FACTOR_ENROLMENT_REQUIRED");
 }
 
 /** @throws AuthError TWO_FACTOR_ENROLMENT_REQUIRED, TWO_FACTOR_REQUIRED (403) */
 function stepUp(rules: TwoFactorRules, auth: AuthContext, active: ActiveSession): void {
-  if (active.user.twoFactorEnabled !== true) throw fail("TWO_FACTOR_ENROLMENT_REQUIRED");
+  if (!hasSecondFactor(active.user)) throw fail("TWO_FACTOR_ENROLMENT_REQUIRED");
   const provenAt = active.session.twoFactorVerifiedAt?.getTime() ?? 0;
   if (auth.now().getTime() - provenAt >= rules.stepUpMaxAge * 1000) {
     throw fail("TWO_FACTOR_REQUIRED");

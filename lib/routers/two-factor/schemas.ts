@@ -96,7 +96,11 @@ const MAX_PASSWORD_LENGTH = 10_000;
 /** A code as typed; whether it has the right form is the endpoint's to say. */
 export const codeField = z.string().max(MAX_CODE_LENGTH);
 /** Shown by an authenticator. */
-export const issuerField = z.string().min(1).max(MAX_ISSUER_LENGTH);
+export const issuerField = z
+  .string()
+  .min(1)
+  .max(MAX_ISSUER_LENGTH)
+  .refine((text) => !/\p{Surrogate}/u.test(text), { error: "Must be well-formed Unicode" });
 /** Body of every endpoint that verifies a code. */
 export const codeBody = z.object({
   code: codeField,

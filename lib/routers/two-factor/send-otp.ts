@@ -3,7 +3,8 @@ import { failures } from "../../errors.ts";
 import { runInBackground } from "../../services/background.ts";
 import { fetchRequest } from "../../services/fetch-request.ts";
 import { issueCode } from "../../services/one-time-code.ts";
-import type { TwoFactorRules } from "../../services/second-factor.ts";
+import { isPending } from "../../services/pending-sign-in.ts";
+import { findTwoFactor, isLocked, type TwoFactorRules } from "../../services/second-factor.ts";
 import { done } from "../core/schemas.ts";
 import { notConfigured } from "./schemas.ts";
 
@@ -24,6 +25,9 @@ export function sendTwoFactorOTP(rules: TwoFactorRules) {
     async handler({ auth, active, request }) {
       const { sendOTP } = rules.otp;
       if (sendOTP === undefined) throw fail("OTP_NOT_CONFIGURED");
+      // A code that would not be looked at is not sent.
+      const row = isPending(active) ? await findTwoFactor(auth, active.user._id) : null;
+      if (isLocked(auth, row, rules)) return { status: true as const };
       const otp = await issueCode(auth, active, rules.otp);
       const user = { ...auth.views.user(active.user) };
       runInBackground(auth, "twoFactor.otpOptions.sendOTP", async () => {

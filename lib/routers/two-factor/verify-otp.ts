@@ -10,6 +10,7 @@ import {
   tryCode,
   type TwoFactorRules,
 } from "../../services/second-factor.ts";
+import { hasSecondFactor } from "../../services/session.ts";
 import { codeBody, verified } from "./schemas.ts";
 
 const errors = {
@@ -44,7 +45,7 @@ export function verifyTwoFactorOTP(rules: TwoFactorRules) {
         const check = await checkCode(auth, active, body.code, rules.otp);
         if (check !== "right") throw fail(REFUSALS[check]);
       });
-      if (isPending(active) || active.user.twoFactorEnabled === true) {
+      if (isPending(active) || hasSecondFactor(active.user)) {
         return complete(call, rules, { trustsDevice: body.trustDevice === true });
       }
       const ended = () => fail("INVALID_TWO_FACTOR_COOKIE");

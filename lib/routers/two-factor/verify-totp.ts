@@ -16,6 +16,7 @@ import {
   type TwoFactorRules,
   type Verified,
 } from "../../services/second-factor.ts";
+import { hasSecondFactor } from "../../services/session.ts";
 import type { Transaction } from "../../services/transaction.ts";
 import { codeBody, notConfigured, verified } from "./schemas.ts";
 
@@ -46,7 +47,7 @@ export function verifyTOTP(rules: TwoFactorRules) {
       if (row === null || (isPending(active) && row.verified === false)) {
         throw fail("TOTP_NOT_ENABLED");
       }
-      const isConfirmed = active.user.twoFactorEnabled === true && row.verified !== false;
+      const isConfirmed = hasSecondFactor(active.user) && row.verified !== false;
       const confirmed = await tryCode(call, row, rules, { perSignIn: true }, async () => {
         const step = await findStep(auth, row, body.code, rules);
         if (step === null) throw fail("INVALID_CODE");
