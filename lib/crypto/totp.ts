@@ -8,7 +8,7 @@ export interface TotpSettings {
 }
 
 /** Steps before and after the present one whose codes are taken, for clocks that differ (RFC 6238 §5.2). */
-export const TOTP_WINDOW = 1;
+const TOTP_WINDOW = 1;
 const BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
 /** The number of the step at an instant: whole periods since 1970 (RFC 6238 §4.2). */

@@ -80,7 +80,7 @@ export function writeRedirect(res: Response, location: string): void {
 }
 
 /** Writes JSON as it is, without the work of `res.json` (settings, ETag); null for undefined. */
-export function writeJson(res: Response, status: number, value: unknown): void {
+function writeJson(res: Response, status: number, value: unknown): void {
   const body = JSON.stringify(value ?? null);
   res.statusCode = status;
   res.setHeader("Content-Type", "application/json");

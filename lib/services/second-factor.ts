@@ -1,4 +1,5 @@
 import type { ActiveSession, AuthContext, Call, PendingSignIn } from "../context.ts";
+import { decrypt } from "../crypto/cipher.ts";
 import { hmacBase64url } from "../crypto/signature.ts";
 import type { TotpSettings } from "../crypto/totp.ts";
 import { coreErrors, failCore, failures, type AuthError, type ErrorTable } from "../errors.ts";
@@ -94,6 +95,13 @@ export async function findTwoFactor(
   return auth.models.TwoFactor.findOne({ userId: anyOf(referenceForms(userId)) })
     .session(transaction ?? null)
     .lean();
+}
+
+/** The secret of an authenticator; null, and a line in the log, when no configured secret decrypts it. */
+export async function readSecret(auth: AuthContext, { secret }: TwoFactor): Promise<string | null> {
+  const text = await decrypt(secret, auth.keys.cipher);
+  if (text === null) auth.log.error("the authenticator of a user cannot be read: no secret fits");
+  return text;
 }
 
 /**

@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { hasSecondFactor } from "../../services/session.ts";
 import { endpoint } from "../../endpoint.ts";
 import { failures } from "../../errors.ts";
 import { referenceForms } from "../../models/id.ts";
@@ -10,6 +9,7 @@ import {
   requireOwnPassword,
   type TwoFactorRules,
 } from "../../services/second-factor.ts";
+import { hasSecondFactor } from "../../services/session.ts";
 import { passwordField } from "./schemas.ts";
 
 const errors = {

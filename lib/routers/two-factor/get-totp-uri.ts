@@ -1,11 +1,11 @@
 import { z } from "zod";
-import { decrypt } from "../../crypto/cipher.ts";
 import { totpURI } from "../../crypto/totp.ts";
 import { endpoint } from "../../endpoint.ts";
 import { failures } from "../../errors.ts";
 import {
   findTwoFactor,
   ownPasswordErrors,
+  readSecret,
   requireOwnPassword,
   type TwoFactorRules,
 } from "../../services/second-factor.ts";
@@ -36,11 +36,8 @@ export function getTOTPURI(rules: TwoFactorRules) {
       await requireOwnPassword(call, rules.totp);
       const row = await findTwoFactor(auth, active.user._id);
       if (row === null) throw fail("TOTP_NOT_ENABLED");
-      const secret = await decrypt(row.secret, auth.keys.cipher);
-      if (secret === null) {
-        auth.log.error("the authenticator of a user cannot be read: no secret fits");
-        throw fail("TOTP_NOT_ENABLED");
-      }
+      const secret = await readSecret(auth, row);
+      if (secret === null) throw fail("TOTP_NOT_ENABLED");
       const issuer = rules.issuer ?? auth.config.appName;
       return { totpURI: totpURI(secret, { issuer, account: active.user.email }, rules.totp) };
     },

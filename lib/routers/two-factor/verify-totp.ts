@@ -1,5 +1,4 @@
 import type { ActiveSession, AuthContext, Call } from "../../context.ts";
-import { decrypt } from "../../crypto/cipher.ts";
 import { findTotpStep } from "../../crypto/totp.ts";
 import { endpoint } from "../../endpoint.ts";
 import { failures } from "../../errors.ts";
@@ -11,6 +10,7 @@ import {
   complete,
   findTwoFactor,
   NO_FAILURES,
+  readSecret,
   switchTwoFactor,
   tryCode,
   type TwoFactorRules,
@@ -66,10 +66,8 @@ async function findStep(
   code: string,
   { totp }: TwoFactorRules,
 ): Promise<number | null> {
-  const secret = await decrypt(row.secret, auth.keys.cipher);
-  if (secret !== null) return findTotpStep(code, secret, auth.now(), totp);
-  auth.log.error("the authenticator of a user cannot be read: no secret fits");
-  return null;
+  const secret = await readSecret(auth, row);
+  return secret === null ? null : findTotpStep(code, secret, auth.now(), totp);
 }
 
 /** The first right code switches the second factor on. */
