@@ -47,6 +47,10 @@ export const REMEDIES: Readonly<Record<string, string>> = {
     "Sign in again: ten minutes have passed, the sign-in is completed, or the cookie of it was not sent.",
   TOO_MANY_ATTEMPTS_REQUEST_NEW_CODE:
     "Sign in again; for a code that was sent, ask `/two-factor/send-otp` for another one.",
+  TWO_FACTOR_ENROLMENT_REQUIRED:
+    "Lead the user to where a second factor is set up (`/two-factor/enable`). From endpoints only under `twoFactor({ required })`.",
+  TWO_FACTOR_REQUIRED:
+    "Ask for a code (`/two-factor/verify-totp` and the like), then try again; someone with a passkey signs in with it.",
   TOTP_ALREADY_ENABLED: "Switch it off first (`/two-factor/disable`), or verify a code.",
   OTP_NOT_CONFIGURED: "Pass `otpOptions.sendOTP` to `twoFactor()`.",
   TOTP_NOT_CONFIGURED: "`totpOptions.disable` of `twoFactor()` is on.",

@@ -14,6 +14,7 @@ interface Row {
 /** Where a code comes from that no endpoint declares. */
 const ELSEWHERE: Readonly<Partial<Record<keyof typeof coreErrors, string>>> = {
   FORBIDDEN: "`requireAdmin`",
+  TWO_FACTOR_REQUIRED: "guards with `twoFactor: true`",
   NOT_FOUND: "unknown paths",
   METHOD_NOT_ALLOWED: "known paths, other methods",
   INTERNAL_SERVER_ERROR:
@@ -63,7 +64,7 @@ const INTRODUCTION = `# Errors
 Made by \`npm run docs\` from the declarations in \`lib\`. Every error is JSON, \`{ "code": "…", "message": "…" }\`. Branch on the
 code; messages may name a field instead of the text here (\`VALIDATION_ERROR\`). 429 and 503 carry \`Retry-After\` in
 seconds. Endpoints are given by their names on \`auth.api\`; the middleware answers with \`UNAUTHORIZED\`, \`BANNED_USER\`,
-\`SESSION_NOT_FRESH\`, \`FORBIDDEN\` and \`SERVICE_UNAVAILABLE\`.`;
+\`SESSION_NOT_FRESH\`, \`TWO_FACTOR_ENROLMENT_REQUIRED\`, \`FORBIDDEN\` and \`SERVICE_UNAVAILABLE\` too.`;
 
 const ADDRESSES = `## Return addresses
 

@@ -274,8 +274,8 @@ export interface Hooks {
     user: Readonly<User>,
     attempt: SignInAttempt,
   ) => Promise<Challenge | null>;
-  /** Throws when a user may not use the app's own routes yet; asked by every guard. */
-  readonly admitUser?: (auth: AuthContext, user: Readonly<User>) => Promise<void>;
+  /** Throws when a session may not be used yet; asked by every guard and every endpoint that needs a session. */
+  readonly admitSession?: (auth: AuthContext, active: ActiveSession) => Promise<void>;
   /** Throws when a session, read from the database, has had no second factor proven lately. */
   readonly requireSecondFactor?: (auth: AuthContext, active: ActiveSession) => void;
   /** May throw, or return fields for the new session. */

@@ -58,6 +58,8 @@ export interface Definition<
   readonly form?: boolean;
   /** A GET that sends the browser to its `callbackURL`, which is therefore checked first. Default false. */
   readonly redirects?: boolean;
+  /** Open also to users who have to set up a second factor before they may do anything else. Default false. */
+  readonly beforeEnrolment?: boolean;
   /** May be called by `auth.api` without headers although it needs a session. Default false. */
   readonly trusted?: boolean;
   /** Works without the database, and never waits for it. Default false. */
@@ -97,6 +99,7 @@ export interface AnyEndpoint {
   readonly credentials: boolean;
   readonly form: boolean;
   readonly redirects: boolean;
+  readonly beforeEnrolment: boolean;
   readonly trusted: boolean;
   readonly offline: boolean;
   readonly consumes: boolean;
@@ -144,6 +147,7 @@ export function endpoint<
     credentials: definition.credentials ?? false,
     form: definition.form ?? false,
     redirects: definition.redirects ?? false,
+    beforeEnrolment: definition.beforeEnrolment ?? false,
     trusted: definition.trusted ?? false,
     offline: definition.offline ?? false,
     consumes: definition.consumes ?? false,

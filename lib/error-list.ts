@@ -49,11 +49,14 @@ function inputCodes(endpoint: AnyEndpoint): CoreCode[] {
   return codes;
 }
 
-function accessCodes({ access, credentials }: AnyEndpoint): CoreCode[] {
+function accessCodes({ access, credentials, beforeEnrolment }: AnyEndpoint): CoreCode[] {
   if (access === "public") return [];
   const codes: CoreCode[] = ["BANNED_USER"];
   if (access === "pending") codes.push("INVALID_TWO_FACTOR_COOKIE");
-  else if (access !== "optional") codes.push("UNAUTHORIZED");
+  else if (access !== "optional") {
+    codes.push("UNAUTHORIZED");
+    if (!beforeEnrolment) codes.push("TWO_FACTOR_ENROLMENT_REQUIRED");
+  }
   if (access === "fresh" || credentials) codes.push("SESSION_NOT_FRESH");
   return codes;
 }

@@ -54,6 +54,8 @@ export const coreErrors = {
   INVALID_TWO_FACTOR_COOKIE: [401, "Invalid two factor cookie"],
   FORBIDDEN: [403, "Forbidden"],
   SESSION_NOT_FRESH: [403, "Session is not fresh"],
+  TWO_FACTOR_REQUIRED: [403, "Verify a second factor to continue"],
+  TWO_FACTOR_ENROLMENT_REQUIRED: [403, "Set up a second factor to continue"],
   BANNED_USER: [
     403,
     "You have been banned from this application. Please contact support if you believe this is an error.",

@@ -15,7 +15,13 @@ import { AuthError, failCore } from "./errors.ts";
 import { runBetweenHooks, shown, wantsRequests } from "./request-hooks.ts";
 import { isBelow } from "./services/path-pattern.ts";
 import { findPendingSignIn, isPending } from "./services/pending-sign-in.ts";
-import { findActive, findActiveToRead, isFresh, isReading } from "./services/session.ts";
+import {
+  findActive,
+  findActiveToRead,
+  isFresh,
+  isReading,
+  requireAdmission,
+} from "./services/session.ts";
 import { serialiseRedirectURL } from "./services/redirect-url.ts";
 import { checkReturnAddresses } from "./services/return-address.ts";
 
@@ -113,6 +119,8 @@ async function authorize(
   if (endpoint.credentials && active.session.impersonatedBy != null) {
     throw failCore("SESSION_NOT_FRESH");
   }
+  const isOpen = endpoint.access === "optional" || endpoint.access === "pending";
+  if (!isOpen && !endpoint.beforeEnrolment) await requireAdmission(auth, active);
   return active;
 }
 

@@ -9,7 +9,7 @@ import { allFeatures, optionalFeatures as plugins } from "../docs/features.ts";
 import type { AnyEndpoint } from "../lib/endpoint.ts";
 import { errorsOf } from "../lib/error-list.ts";
 import { coreErrors } from "../lib/errors.ts";
-import { betterAuth } from "../lib/index.ts";
+import { betterAuth, twoFactor } from "../lib/index.ts";
 import { parseId } from "../lib/models/id.ts";
 import { BODY_LIMIT } from "../lib/middleware/parse-body.ts";
 import { startApp, TEST_ORIGIN, TEST_SECRET, type TestApp } from "./support/app.ts";
@@ -109,6 +109,7 @@ describe("every endpoint", () => {
   let t: TestApp;
   let limited: TestApp;
   let disabled: TestApp;
+  let enrolling: TestApp;
   let down: { readonly server: Server; readonly close: () => Promise<void> };
   let downAnswers: ReadonlyMap<string, Promise<Answer>>;
   const bearer = { good: "", banned: "", impersonated: "", old: "" };
@@ -120,6 +121,9 @@ describe("every endpoint", () => {
     limited = await startApp({ database, plugins, rateLimit: limit });
     const disabledPaths = endpoints.flatMap(({ paths }) => paths);
     disabled = await startApp({ database, plugins, disabledPaths });
+    const others = plugins.filter(({ id }) => id !== "two-factor");
+    const policy = twoFactor({ required: () => true, gracePeriod: 0 });
+    enrolling = await startApp({ database, plugins: [...others, policy] });
     down = await startWithoutDatabase();
     downAnswers = new Map(
       endpoints.map((endpoint) => [
@@ -131,7 +135,7 @@ describe("every endpoint", () => {
   });
 
   after(async () => {
-    for (const one of [limited, disabled, t]) await one.stop();
+    for (const one of [limited, disabled, enrolling, t]) await one.stop();
     await down.close();
   });
 
@@ -177,6 +181,13 @@ describe("every endpoint", () => {
       "the session is impersonated, or old",
       (on, { credentials }) =>
         on({ headers: { Authorization: credentials ? bearer.impersonated : bearer.old } }),
+    ],
+    TWO_FACTOR_ENROLMENT_REQUIRED: [
+      "the user has to set up a second factor first",
+      (_on, endpoint) => {
+        const headers = { Authorization: bearer.good };
+        return send(enrolling.server, mainMethod(endpoint), urlOf(endpoint.paths[0]), { headers });
+      },
     ],
     VALIDATION_ERROR: [
       "a field is of a wrong type",

@@ -214,3 +214,12 @@ document.addEventListener("submit", async (event) => {
   button.disabled = false;
 });
 `;
+
+/** "Firefox on Linux". */
+export function deviceName(userAgent: string): string {
+  const browser = /(Edg|OPR|Firefox|Chrome|Safari|curl)\//.exec(userAgent)?.[1];
+  const system = /(Windows|Android|iPhone|iPad|Mac OS X|Linux)/.exec(userAgent)?.[1];
+  const names: Record<string, string> = { Edg: "Edge", OPR: "Opera" };
+  const name = browser === undefined ? "Unknown program" : (names[browser] ?? browser);
+  return system === undefined ? name : `${name} on ${system}`;
+}

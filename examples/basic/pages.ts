@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { AuthError, type Auth } from "better-auth-express";
 import type { ErrorRequestHandler, Express, Request } from "express";
-import { html, sendPage, type Html } from "./layout.ts";
+import { deviceName, html, sendPage, type Html } from "./layout.ts";
 import { addSecurityPages, type secondFactor } from "./security.ts";
 
 const SIGN_IN = "/sign-in";
@@ -341,14 +341,6 @@ function sessionRow({ id, userAgent, ipAddress, createdAt }: Device, isThis: boo
       <button class="quiet" aria-label="End the session of ${name}">End</button>
     </form>
   </li>`;
-}
-
-function deviceName(userAgent: string): string {
-  const browser = /(Edg|OPR|Firefox|Chrome|Safari|curl)\//.exec(userAgent)?.[1];
-  const system = /(Windows|Android|iPhone|iPad|Mac OS X|Linux)/.exec(userAgent)?.[1];
-  const names: Record<string, string> = { Edg: "Edge", OPR: "Opera" };
-  const name = browser === undefined ? "Unknown program" : (names[browser] ?? browser);
-  return system === undefined ? name : `${name} on ${system}`;
 }
 
 function privatePage(email: string): Html {

@@ -1,7 +1,7 @@
 import { twoFactor } from "better-auth-express";
 import express, { type Express } from "express";
 import QRCode from "qrcode";
-import { html, Html, sendPage, type Viewer } from "./layout.ts";
+import { deviceName, html, Html, sendPage, type Viewer } from "./layout.ts";
 import type { DemoAuth } from "./pages.ts";
 
 /** A second factor, as the demo offers it. */
@@ -98,6 +98,7 @@ function codeList(codes: readonly string[]): Html {
 
 interface Device {
   readonly id: string;
+  readonly userAgent: string;
   readonly createdAt: Date;
   readonly expiresAt: Date;
 }
@@ -127,15 +128,18 @@ function switchedOn(devices: readonly Device[]): Html {
     </section>`;
 }
 
-function deviceRow({ id, createdAt, expiresAt }: Device): Html {
+function deviceRow({ id, userAgent, createdAt, expiresAt }: Device): Html {
+  const name = deviceName(userAgent);
   return html`<li>
     <div>
-      Signed in ${createdAt.toUTCString()}<br />
-      <span class="muted">until ${expiresAt.toUTCString()}</span>
+      ${name}<br />
+      <span class="muted">
+        signed in ${createdAt.toUTCString()}, trusted until ${expiresAt.toUTCString()}
+      </span>
     </div>
     <form data-post="/security/end-trust">
       <input type="hidden" name="id" value="${id}" />
-      <button class="quiet">Trust no more</button>
+      <button class="quiet" aria-label="Trust ${name} no more">Trust no more</button>
     </form>
   </li>`;
 }

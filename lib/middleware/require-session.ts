@@ -5,7 +5,13 @@ import { AuthError, failCore } from "../errors.ts";
 import { withDeadline } from "../models/deadline.ts";
 import { createReply } from "../run.ts";
 import { withQuery } from "../services/redirect-url.ts";
-import { findActive, findActiveToRead, isFresh, isReading } from "../services/session.ts";
+import {
+  findActive,
+  findActiveToRead,
+  isFresh,
+  isReading,
+  requireAdmission,
+} from "../services/session.ts";
 import type { PublicSession, PublicUser } from "../views.ts";
 import { requestInfo } from "./request-info.ts";
 import { writeFailure, writeRedirect, writeReply } from "./write-answer.ts";
@@ -162,10 +168,8 @@ async function admit(
   const suffices = known !== undefined && (mayBeCopied || known.shown === undefined);
   const active = suffices ? known : await authenticate(auth, req, res, mayBeCopied);
   if (fresh && !isFresh(auth, active.session)) throw failCore("SESSION_NOT_FRESH");
-  for (const hooks of auth.hooks) {
-    await hooks.admitUser?.(auth, active.user);
-    if (twoFactor) hooks.requireSecondFactor?.(auth, active);
-  }
+  await requireAdmission(auth, active);
+  if (twoFactor) for (const hooks of auth.hooks) hooks.requireSecondFactor?.(auth, active);
   check?.(auth, active);
   found.set(req, active);
   req.auth = auth.views.active(active);

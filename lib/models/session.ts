@@ -22,6 +22,8 @@ export interface Session {
   activeOrganizationId?: string | null;
   /** When this session last had a second factor proven; unset means never (two-factor). */
   twoFactorVerifiedAt?: Date | null;
+  /** It began with a passkey that verified its user: two factors in one. Unset means no. */
+  userVerified?: boolean | null;
   /** Id of the admin who acts as this user, as text (admin). */
   impersonatedBy?: string | null;
 }
@@ -41,6 +43,7 @@ export const sessionSchema = new Schema<Session>({
   updatedAt: { type: Date, required: true },
   activeOrganizationId: String,
   twoFactorVerifiedAt: Date,
+  userVerified: Boolean,
   impersonatedBy: String,
 });
 sessionSchema.index({ token: 1 }, { unique: true });

@@ -7,6 +7,8 @@ export interface Verification {
   /** Purpose, and `h1:` with the SHA-256 of the secret part (docs/protocol.md §9). */
   identifier: string;
   value: string;
+  /** Of the browser that is trusted; other proofs have none. */
+  userAgent?: string | null;
   expiresAt: Date;
   createdAt: Date;
   updatedAt: Date;
@@ -17,6 +19,7 @@ export const verificationSchema = new Schema<Verification>({
   _id: { type: Schema.Types.Mixed, required: true },
   identifier: { type: String, required: true },
   value: { type: String, required: true },
+  userAgent: String,
   expiresAt: { type: Date, required: true },
   createdAt: { type: Date, required: true },
   updatedAt: { type: Date, required: true },

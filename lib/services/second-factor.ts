@@ -4,7 +4,7 @@ import { hmacBase64url } from "../crypto/signature.ts";
 import type { TotpSettings } from "../crypto/totp.ts";
 import { coreErrors, failCore, failures, type AuthError, type ErrorTable } from "../errors.ts";
 import { formatId, referenceForms, type Id } from "../models/id.ts";
-import type { Session } from "../models/session.ts";
+import type { KnownSession, Session } from "../models/session.ts";
 import type { TwoFactor } from "../models/two-factor.ts";
 import type { User } from "../models/user.ts";
 import type { UserLike } from "../options.ts";
@@ -332,11 +332,30 @@ export async function switchTwoFactor(
       transaction,
     );
     if (user === null) throw ended();
-    return createSession(call, user, { persistent, fields, transaction });
+    const carried = { ...lastingFields(active.session), ...fields };
+    return createSession(call, user, { persistent, fields: carried, transaction });
   });
   await setSessionCookies(auth, request, reply, made);
   return made;
 }
+
+/** What a session hands on to the one that takes its place: the fields of the app and of features. */
+function lastingFields(session: Readonly<KnownSession>): Partial<Session> {
+  const own: Partial<Session> = { ...session };
+  for (const name of RENEWED_FIELDS) Reflect.deleteProperty(own, name);
+  return own;
+}
+
+const RENEWED_FIELDS = [
+  "_id",
+  "token",
+  "expiresAt",
+  "createdAt",
+  "updatedAt",
+  "ipAddress",
+  "userAgent",
+  "twoFactorVerifiedAt",
+] as const satisfies readonly (keyof Session)[];
 
 /**
  * Makes a session in a transaction. On a standalone server a new password may come in between, and end the sessions that

@@ -152,6 +152,11 @@ export function isFresh({ config, now }: AuthContext, session: Readonly<KnownSes
   return freshAge === 0 || now().getTime() - session.createdAt.getTime() < freshAge * 1000;
 }
 
+/** Asks every feature whether the session may be used already; each throws when not. */
+export async function requireAdmission(auth: AuthContext, active: ActiveSession): Promise<void> {
+  for (const { admitSession } of auth.hooks) await admitSession?.(auth, active);
+}
+
 /** A Bearer client carries no `dont_remember` cookie: the row's own length tells as well. */
 function isPersistent(
   auth: AuthContext,
@@ -231,7 +236,9 @@ export async function signIn(
       return null;
     }
   }
-  const active = await createSession(call, user, { persistent });
+  const twoFactors = { twoFactorVerifiedAt: call.auth.now(), userVerified: true };
+  const fields = proof === "passkey-verified" ? twoFactors : {};
+  const active = await createSession(call, user, { persistent, fields });
   const now = await current();
   if (now === null || isBanned(now, call.auth.now())) {
     await deleteRow(call.auth, "Session", { _id: active.session._id });
@@ -259,6 +266,11 @@ async function endTrust({ auth, reply }: Call, user: User): Promise<void> {
   clearCookie(reply, trustDevice);
 }
 
+/** Empty if unknown. */
+export function userAgentOf({ headers }: Pick<RequestInfo, "headers">): string {
+  return (headers["user-agent"] ?? "").slice(0, USER_AGENT_LENGTH);
+}
+
 /**
  * Stores a new session; sets no cookie.
  *
@@ -274,7 +286,7 @@ export async function createSession(
     transaction,
   }: {
     persistent: boolean;
-    fields?: Pick<Session, "twoFactorVerifiedAt">;
+    fields?: Partial<Session>;
     transaction?: ClientSession | undefined;
   },
 ): Promise<ActiveSession> {
@@ -290,7 +302,7 @@ export async function createSession(
     userId: user._id,
     expiresAt: secondsAfter(createdAt, life),
     ipAddress: request.ip,
-    userAgent: (request.headers["user-agent"] ?? "").slice(0, USER_AGENT_LENGTH),
+    userAgent: userAgentOf(request),
     createdAt,
     updatedAt: createdAt,
     ...fields,

@@ -3,6 +3,7 @@ import { hmacBase64url, isHmacBase64url, sign, unsign } from "../crypto/signatur
 import { formatId } from "../models/id.ts";
 import type { User } from "../models/user.ts";
 import { clearCookie, readCookies, setCookie } from "./cookies.ts";
+import { userAgentOf } from "./session.ts";
 import { consumeVerification, issueVerification, TRUSTED_DEVICE } from "./verification.ts";
 
 type DeviceCall = Pick<Call, "auth" | "request" | "reply">;
@@ -13,12 +14,12 @@ type DeviceCall = Pick<Call, "auth" | "request" | "reply">;
  * @param maxAge seconds
  */
 export async function trustDevice(
-  { auth, reply }: DeviceCall,
+  { auth, request, reply }: DeviceCall,
   user: User,
   maxAge: number,
 ): Promise<void> {
   const [key] = auth.keys.signing;
-  const issuing = { userId: user._id, expiresIn: maxAge };
+  const issuing = { userId: user._id, expiresIn: maxAge, userAgent: userAgentOf(request) };
   const identifier =
     TRUSTED_DEVICE.prefix + (await issueVerification(auth, TRUSTED_DEVICE, issuing));
   const mac = hmacBase64url(`${formatId(user._id)}!${identifier}`, key);

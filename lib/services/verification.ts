@@ -44,6 +44,8 @@ export interface Issuing {
   readonly userId: Id;
   /** Seconds. */
   readonly expiresIn: number;
+  /** Of the browser that the proof is tied to, if to any. */
+  readonly userAgent?: string;
 }
 
 /**
@@ -111,7 +113,7 @@ function idOf(text: string): Types.ObjectId {
 async function newVerification(
   auth: AuthContext,
   purpose: Purpose,
-  { userId, expiresIn }: Issuing,
+  { userId, expiresIn, ...others }: Issuing,
 ): Promise<Issued> {
   const secret = randomToken(purpose.length, purpose.alphabet);
   const createdAt = auth.now();
@@ -119,6 +121,7 @@ async function newVerification(
     _id: createId(),
     identifier: await storedIdentifier(auth, purpose, secret),
     value: formatId(userId),
+    ...others,
     expiresAt: new Date(createdAt.getTime() + expiresIn * 1000),
     createdAt,
     updatedAt: createdAt,

@@ -322,11 +322,12 @@ describe("examples/basic in a browser", function () {
     await page.getByLabel("Trust this browser").check();
     await page.getByRole("button", { name: "Go on" }).click();
     await page.waitForURL("**/security");
-    await page.getByText("until").waitFor();
+    await page.getByText("trusted until").waitFor();
+    await page.getByText("Chrome on Linux").waitFor();
 
     await signInAgain();
     await page.waitForURL("**/security");
-    await page.getByRole("button", { name: "Trust no more" }).click();
+    await page.getByRole("button", { name: "Trust Chrome on Linux no more" }).click();
     await page.getByText("None: each sign-in asks for a code.").waitFor();
 
     const replace = page.locator("form[data-show=codes]");

@@ -39,6 +39,7 @@ const session: Keys<Session> = {
   updatedAt: true,
   activeOrganizationId: true,
   twoFactorVerifiedAt: true,
+  userVerified: true,
   impersonatedBy: true,
 };
 const account: Keys<Account> = {
@@ -60,6 +61,7 @@ const verification: Keys<Verification> = {
   _id: true,
   identifier: true,
   value: true,
+  userAgent: true,
   expiresAt: true,
   createdAt: true,
   updatedAt: true,

@@ -9,6 +9,7 @@ export const listSessionsEndpoint = endpoint("listSessions", {
   path: "/list-sessions",
   summary: "List the live sessions of the caller",
   access: "session",
+  beforeEnrolment: true,
   response: z.array(publicSession),
   errors: { SESSION_NOT_FRESH: coreErrors.SESSION_NOT_FRESH },
   async handler({ auth, active }) {

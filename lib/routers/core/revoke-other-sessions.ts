@@ -7,6 +7,7 @@ export const revokeOtherSessions = endpoint("revokeOtherSessions", {
   path: "/revoke-other-sessions",
   summary: "End the other sessions of the caller",
   access: "session!",
+  beforeEnrolment: true,
   credentials: true,
   response: done,
   async handler({ auth, active }) {

@@ -9,6 +9,7 @@ export const revokeSessionEndpoint = endpoint("revokeSession", {
   path: "/revoke-session",
   summary: "End one session of the caller",
   access: "session!",
+  beforeEnrolment: true,
   credentials: true,
   body: z
     .object({

@@ -8,6 +8,7 @@ export const revokeSessionsEndpoint = endpoint("revokeSessions", {
   path: "/revoke-sessions",
   summary: "End all sessions of the caller",
   access: "session!",
+  beforeEnrolment: true,
   credentials: true,
   response: done,
   async handler({ auth, active, request, reply }) {

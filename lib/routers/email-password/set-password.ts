@@ -16,6 +16,7 @@ export const setPassword = endpoint("setPassword", {
   path: "/set-password",
   summary: "Give the caller a first password",
   access: "session!",
+  beforeEnrolment: true,
   credentials: true,
   body: z.object({ newPassword: z.string() }),
   response: z.object({ status: z.literal(true), user: publicUser }),

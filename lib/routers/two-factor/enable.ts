@@ -44,6 +44,7 @@ export function enableTwoFactor(rules: TwoFactorRules) {
     path: "/two-factor/enable",
     summary: "Set up a second factor for the caller",
     access: "session",
+    beforeEnrolment: true,
     credentials: true,
     rateLimit: { window: 10, max: 3 },
     body: z.object({

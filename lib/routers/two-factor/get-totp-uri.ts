@@ -25,6 +25,7 @@ export function getTOTPURI(rules: TwoFactorRules) {
     path: "/two-factor/get-totp-uri",
     summary: "Show the address for the caller's authenticator",
     access: "session",
+    beforeEnrolment: true,
     credentials: true,
     rateLimit: { window: 10, max: 3 },
     body: z.object({ password: passwordField(rules.totp) }),

@@ -6,7 +6,7 @@ import {
   type Proof,
   type SignInAttempt,
 } from "../../context.ts";
-import { failures } from "../../errors.ts";
+import { failCore } from "../../errors.ts";
 import type { User } from "../../models/user.ts";
 import { plugin } from "../../plugin.ts";
 import { startPendingSignIn } from "../../services/pending-sign-in.ts";
@@ -28,12 +28,6 @@ import { verifyTOTP } from "./verify-totp.ts";
 import { viewBackupCodes } from "./view-backup-codes.ts";
 
 export type { TwoFactorOptions } from "./schemas.ts";
-
-/** What guards of the app's own routes answer. */
-const fail = failures({
-  TWO_FACTOR_REQUIRED: [403, "Verify a second factor to continue"],
-  TWO_FACTOR_ENROLMENT_REQUIRED: [403, "Set up a second factor to continue"],
-});
 
 /** Proofs that a second factor has to join: one factor each, checked here and not by a provider. */
 const SINGLE_FACTORS: ReadonlySet<Proof> = new Set(["password", "passkey"]);
@@ -68,7 +62,7 @@ export function twoFactor(options: TwoFactorOptions = {}) {
     ],
     hooks: {
       challengeSignIn: (call, user, attempt) => challenge(rules, call, user, attempt),
-      admitUser: (auth, user) => admit(rules, auth, user),
+      admitSession: (auth, active) => admit(rules, auth, active),
       requireSecondFactor: (auth, active) => {
         stepUp(rules, auth, active);
       },
@@ -103,29 +97,43 @@ async function isRequired(
 }
 
 /**
- * Whoever has to have a second factor, and none yet, uses the app only until the grace period is over.
+ * Whoever has to have a second factor, and none yet, uses the app only until the grace period is over. An administrator
+ * who acts as such a user could not set one up, and is asked for their own; a passkey that verified its user is two
+ * factors in one.
  *
  * @throws AuthError TWO_FACTOR_ENROLMENT_REQUIRED (403)
  */
 async function admit(
   rules: TwoFactorRules,
   auth: AuthContext,
-  user: Readonly<User>,
+  active: ActiveSession,
 ): Promise<void> {
-  if (hasSecondFactor(user) || rules.required === undefined) return;
+  const { user } = active;
+  if (rules.required === undefined || hasSecondFactor(user)) return;
   // A row edited by hand may lack it.
   const made: unknown = user.createdAt;
   const createdAt = made instanceof Date ? made.getTime() : 0;
   const since = Math.max(createdAt, rules.requiredFrom?.getTime() ?? 0);
   if (auth.now().getTime() < since + rules.gracePeriod * 1000) return;
-  if (await isRequired(rules, auth, user)) throw fail("TWO_FACTOR_ENROLMENT_REQUIRED");
+  if (!(await isRequired(rules, auth, user)) || (await isExempt(auth, active))) return;
+  throw failCore("TWO_FACTOR_ENROLMENT_REQUIRED");
+}
+
+async function isExempt({ models }: AuthContext, { session, shown }: ActiveSession) {
+  // The copy in the cookie does not tell.
+  const row =
+    shown === undefined ? session : await models.Session.findOne({ _id: session._id }).lean();
+  return row !== null && (row.impersonatedBy != null || row.userVerified === true);
 }
 
 /** @throws AuthError TWO_FACTOR_ENROLMENT_REQUIRED, TWO_FACTOR_REQUIRED (403) */
 function stepUp(rules: TwoFactorRules, auth: AuthContext, active: ActiveSession): void {
-  if (!hasSecondFactor(active.user)) throw fail("TWO_FACTOR_ENROLMENT_REQUIRED");
-  const provenAt = active.session.twoFactorVerifiedAt?.getTime() ?? 0;
+  const { user, session } = active;
+  if (!hasSecondFactor(user) && session.userVerified !== true) {
+    throw failCore("TWO_FACTOR_ENROLMENT_REQUIRED");
+  }
+  const provenAt = session.twoFactorVerifiedAt?.getTime() ?? 0;
   if (auth.now().getTime() - provenAt >= rules.stepUpMaxAge * 1000) {
-    throw fail("TWO_FACTOR_REQUIRED");
+    throw failCore("TWO_FACTOR_REQUIRED");
   }
 }

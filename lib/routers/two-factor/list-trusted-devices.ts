@@ -13,7 +13,14 @@ export const listTrustedDevices = endpoint("listTrustedDevices", {
   summary: "List the browsers that need no second factor",
   access: "session!",
   credentials: true,
-  response: z.array(z.object({ id: z.string(), createdAt: z.date(), expiresAt: z.date() })),
+  response: z.array(
+    z.object({
+      id: z.string(),
+      userAgent: z.string().describe("Empty if unknown"),
+      createdAt: z.date(),
+      expiresAt: z.date(),
+    }),
+  ),
   async handler({ auth, active }) {
     const rows = await auth.models.Verification.find({
       value: formatId(active.user._id),
@@ -23,8 +30,9 @@ export const listTrustedDevices = endpoint("listTrustedDevices", {
       .sort({ createdAt: -1 })
       .limit(MAX_DEVICES)
       .lean();
-    return rows.map(({ _id, createdAt, expiresAt }) => ({
+    return rows.map(({ _id, userAgent, createdAt, expiresAt }) => ({
       id: formatId(_id),
+      userAgent: userAgent ?? "",
       createdAt,
       expiresAt,
     }));

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { parseId } from "../../../lib/models/id.ts";
 import { setCookies, TEST_PASSWORD } from "../../support/app.ts";
 import { itNeedsASession } from "../../support/guarded.ts";
 import { inParallel } from "../../support/parallel.ts";
@@ -54,6 +55,17 @@ describe("POST /two-factor/disable", () => {
       (again.body as { user: { twoFactorEnabled: boolean } }).user.twoFactorEnabled,
       false,
     );
+  });
+
+  it("when the session works in an organization, then so does the one that takes its place", async () => {
+    const user = await givenEnrolled(t);
+    const { Session } = t.auth.models;
+    await Session.updateMany({ userId: parseId(user.id) }, { activeOrganizationId: "somewhere" });
+    await call(t, "disable", user.cookie, { password }).expect(200);
+    const [row, ...others] = await Session.find({ userId: parseId(user.id) }).lean();
+    assert.equal(others.length, 0);
+    assert.equal(row?.activeOrganizationId, "somewhere");
+    assert.equal(row.twoFactorVerifiedAt, undefined);
   });
 
   it("when no browser is trusted, then no cookie of one is expired", async () => {

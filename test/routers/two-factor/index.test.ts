@@ -428,13 +428,18 @@ describe("server calls", () => {
       const user = await givenEnrolled(t);
       const pending = await givenPending(t, user);
       const body = { code: codeOf(t, user), trustDevice: true };
-      const answer = await call(t, "verify-totp", pending, body).expect(200);
+      const answer = await call(t, "verify-totp", pending, body)
+        .set("user-agent", "Lantern/7")
+        .expect(200);
       return { ...user, cookie: cookiesAfter(pending, answer) };
     };
     const [user, other] = [await given(), await given()];
     const headers = { cookie: user.cookie };
     const list = await api.listTrustedDevices({ headers });
-    assert.equal(list.length, 1);
+    assert.deepEqual(
+      list.map(({ userAgent }) => userAgent),
+      ["Lantern/7"],
+    );
     const id = list[0]?.id ?? "";
     await api.revokeTrustedDevice({ headers: { cookie: other.cookie }, body: { id } });
     assert.deepEqual(await api.listTrustedDevices({ headers }), list);

@@ -11,7 +11,8 @@ import {
 } from "../../../lib/index.ts";
 import { plugin } from "../../../lib/plugin.ts";
 import { signIn as signInUser } from "../../../lib/services/session.ts";
-import { startApp, type TestApp } from "../../support/app.ts";
+import { startApp, TEST_ORIGIN, type TestApp } from "../../support/app.ts";
+import { assertRefusal } from "../../support/refusal.ts";
 import { insertSession } from "../../support/sessions.ts";
 import {
   call,
@@ -207,6 +208,46 @@ describe("twoFactor({ required })", () => {
     await open(t, "/admin", cookies).expect(200);
   });
 
+  it("when the grace period is over, then what is left is to set one up and to end sessions", async () => {
+    t = await start({ required, gracePeriod: 0 });
+    const user = await t.givenUser({ name: "Boss" });
+    const post = (path: string, body: object) =>
+      request(t.server)
+        .post(`/auth${path}`)
+        .set({ cookie: user.cookie, origin: TEST_ORIGIN })
+        .send(body);
+    for (const [path, body] of [
+      ["/update-user", { name: "Worker" }],
+      ["/change-email", { newEmail: "boss@example.org" }],
+      ["/change-password", { currentPassword: user.password, newPassword: "Other-7-lantern" }],
+      ["/delete-user", { password: user.password }],
+    ] as const) {
+      assertRefusal(await post(path, body), ENROLMENT);
+    }
+    const stored = await t.auth.models.User.findOne({ email: user.email }).lean();
+    assert.equal(stored?.name, "Boss");
+    await request(t.server).get("/auth/get-session").set("cookie", user.cookie).expect(200);
+    await request(t.server).get("/auth/list-sessions").set("cookie", user.cookie).expect(200);
+    await post("/revoke-other-sessions", {}).expect(200);
+    const enabled = await post("/two-factor/enable", { password: user.password }).expect(200);
+    const code = codeOf(t, { uri: (enabled.body as { totpURI: string }).totpURI });
+    const confirmed = await post("/two-factor/verify-totp", { code }).expect(200);
+    const cookies = cookiesAfter(user.cookie, confirmed);
+    await request(t.server)
+      .post("/auth/update-user")
+      .set({ cookie: cookies, origin: TEST_ORIGIN })
+      .send({ name: "Worker" })
+      .expect(200);
+  });
+
+  it("when an administrator acts as such a user, then the policy is not asked", async () => {
+    t = await start({ required, gracePeriod: 0 });
+    const user = await t.givenUser({ name: "Boss" });
+    const { cookie } = await insertSession(t, user.id, { impersonatedBy: user.id });
+    await open(t, "/page", cookie).expect(200);
+    assertRefused(await open(t, "/vault", cookie), ENROLMENT);
+  });
+
   it("when it is required from a day on, then the grace period counts from there", async () => {
     const requiredFrom = new Date(Date.now() + 10 * DAY * 1000);
     t = await start({ required, requiredFrom, gracePeriod: DAY });
@@ -223,6 +264,29 @@ describe("twoFactor({ required })", () => {
     const { cookie } = await t.givenUser({ name: "Boss" });
     assertRefused(await open(t, "/page", cookie), ENROLMENT);
   });
+
+  for (const enabled of [false, true]) {
+    it(`when a passkey verified its user, then that is two factors (cookie cache ${enabled ? "on" : "off"})`, async () => {
+      const app = { session: { cookieCache: { enabled } } };
+      t = await start({ required, gracePeriod: 0 }, app, [doors]);
+      const { email } = await t.givenUser({ name: "Boss" });
+      const by = async (proof: string) => {
+        const answer = await request(t.server).post("/auth/sign-in/by").send({ email, proof });
+        return cookiesAfter("", answer);
+      };
+      const verified = await by("passkey-verified");
+      for (const path of ["/page", "/vault"]) await open(t, path, verified).expect(200);
+      for (const proof of ["passkey", "social", "mail-link"]) {
+        const cookies = await by(proof);
+        for (const path of ["/page", "/vault"]) {
+          assertRefused(await open(t, path, cookies), ENROLMENT);
+        }
+      }
+      t.clock.advance(900);
+      await open(t, "/page", verified).expect(200);
+      assertRefused(await open(t, "/vault", verified), REQUIRED);
+    });
+  }
 
   for (const [proof, name, isAsked] of [
     ["password", "Worker", true],
