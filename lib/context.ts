@@ -160,6 +160,8 @@ export interface PendingSignIn {
   readonly user: User;
   /** `2fa-` and 20 characters, as the client has it. */
   readonly identifier: string;
+  /** Whether the session that comes of it outlives the browser. */
+  readonly persistent: boolean;
   readonly expiresAt: Date;
 }
 

@@ -56,6 +56,8 @@ export interface Definition<
   readonly credentials?: boolean;
   /** A sign-in form: its origin is checked even without cookies (docs/protocol.md §5). Default false. */
   readonly form?: boolean;
+  /** Takes `application/x-www-form-urlencoded` besides JSON. Default false. */
+  readonly urlencoded?: boolean;
   /** A GET that sends the browser to its `callbackURL`, which is therefore checked first. Default false. */
   readonly redirects?: boolean;
   /** Open also to users who have to set up a second factor before they may do anything else. Default false. */
@@ -98,6 +100,7 @@ export interface AnyEndpoint {
   readonly access: Access;
   readonly credentials: boolean;
   readonly form: boolean;
+  readonly urlencoded: boolean;
   readonly redirects: boolean;
   readonly beforeEnrolment: boolean;
   readonly trusted: boolean;
@@ -146,6 +149,7 @@ export function endpoint<
     access: definition.access,
     credentials: definition.credentials ?? false,
     form: definition.form ?? false,
+    urlencoded: definition.urlencoded ?? false,
     redirects: definition.redirects ?? false,
     beforeEnrolment: definition.beforeEnrolment ?? false,
     trusted: definition.trusted ?? false,

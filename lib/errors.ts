@@ -89,3 +89,11 @@ export const coreErrors = {
 
 /** Thrower of the core codes. */
 export const failCore = failures(coreErrors);
+
+/** TOO_MANY_REQUESTS (429), with when to try again in whole seconds. */
+export function tooManyRequests(resetsInMs: number): AuthError {
+  const seconds = String(Math.max(1, Math.ceil(resetsInMs / 1000)));
+  return failCore("TOO_MANY_REQUESTS", {
+    headers: { "Retry-After": seconds, "X-Retry-After": seconds },
+  });
+}

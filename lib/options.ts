@@ -1573,7 +1573,10 @@ function readSecrets(
   }
   const advice = `${RANDOM_SECRET}, or set BETTER_AUTH_SECRET`;
   if (production) missing.push(`secret is missing; ${advice}`);
-  else warnings.push(`secret is missing, so sessions end when the process restarts; ${advice}`);
+  else
+    warnings.push(
+      `secret is missing, so sessions and second factors end when the process restarts; ${advice}`,
+    );
   const value = randomBytes(MIN_SECRET_LENGTH).toString("base64url");
   return { secrets: [{ version: 0, value }], versionedSecrets: false, legacySecret: value };
 }

@@ -75,7 +75,7 @@ function chainOf(
     securityHeaders({ cacheable: endpoint.cacheable }),
     limitRate(auth, endpoint, address),
     checkOrigin(auth, endpoint),
-    writes ? parseBody({ form: endpoint.form }) : null,
+    writes ? parseBody(endpoint) : null,
     endpoint.offline ? null : awaitReady(auth.database),
     runEndpoint(auth, endpoint, address),
     handleError(endpoint, auth.log),

@@ -74,7 +74,7 @@ describe("readOptions", () => {
       assert.match(config.warnings[0] ?? "", /^baseURL is missing/);
       assert.match(
         config.warnings[1] ?? "",
-        /^secret is missing, so sessions end when the process/,
+        /^secret is missing, so sessions and second factors end when the process/,
       );
     });
 
@@ -667,7 +667,7 @@ describe("readOptions", () => {
       const [first, second] = [readOptions({ baseURL }, {}), readOptions({ baseURL }, {})];
       assert.match(first.secrets[0].value, /^[\w-]{43}$/);
       assert.notEqual(first.secrets[0].value, second.secrets[0].value);
-      assert.match(first.warnings.join(), /^secret is missing, so sessions end/);
+      assert.match(first.warnings.join(), /^secret is missing, so sessions and second factors end/);
       assert(!first.warnings.join().includes(first.secrets[0].value));
     });
 

@@ -1,6 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import type { NextFunction, Request, RequestHandler } from "express";
 import express from "express";
+import type { AnyEndpoint } from "../endpoint.ts";
 import { failCore } from "../errors.ts";
 
 /** Bytes of a request body at most. */
@@ -16,13 +17,13 @@ const OTHER_CHARSET = /;\s*charset\s*=\s*(?!"?utf-8"?\s*(?:;|$))/i;
 /**
  * Reads the body: JSON, for some endpoints also a form. An earlier `express.json()` of the app has the same effect.
  *
- * @param form whether a form is accepted too
+ * @param urlencoded whether a form is accepted too
  * @throws AuthError PAYLOAD_TOO_LARGE (413), UNSUPPORTED_MEDIA_TYPE (415), BAD_REQUEST (400)
  */
-export function parseBody({ form }: { readonly form: boolean }): RequestHandler {
-  const accepted = form ? [JSON_TYPE, FORM_TYPE] : [JSON_TYPE];
+export function parseBody({ urlencoded }: Pick<AnyEndpoint, "urlencoded">): RequestHandler {
+  const accepted = urlencoded ? [JSON_TYPE, FORM_TYPE] : [JSON_TYPE];
   const json = express.json({ limit: BODY_LIMIT, strict: false, type: JSON_TYPE, verify });
-  const urlencoded = express.urlencoded({
+  const form = express.urlencoded({
     limit: BODY_LIMIT,
     extended: false,
     type: FORM_TYPE,
@@ -44,7 +45,7 @@ export function parseBody({ form }: { readonly form: boolean }): RequestHandler 
     if (type === false || OTHER_CHARSET.test(req.headers["content-type"] ?? "")) {
       throw failCore("UNSUPPORTED_MEDIA_TYPE");
     }
-    const parse = type === JSON_TYPE ? json : urlencoded;
+    const parse = type === JSON_TYPE ? json : form;
     if (req.headers["content-length"] === undefined) limitStream(req, next);
     parse(req, res, next);
   };

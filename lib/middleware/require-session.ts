@@ -44,6 +44,11 @@ export interface GuardOptions {
    */
   readonly twoFactor?: boolean | undefined;
   /**
+   * Lets also those pass who have to set up a second factor first (`required` of `twoFactor()`): for the page on which
+   * they do. Default false: 403 `TWO_FACTOR_ENROLMENT_REQUIRED`.
+   */
+  readonly beforeEnrolment?: boolean | undefined;
+  /**
    * Path or trusted address of the sign-in page: a browser that asked for a page is sent there with `callbackURL`
    * (the page it wanted) and, for a 403, `error` (the code). Default: everyone gets JSON.
    */
@@ -110,23 +115,23 @@ export function createGuard(
 
 /** @throws TypeError when an option is wrong */
 function checkOptions(auth: AuthContext, options: GuardOptions = {}): GuardOptions {
-  const { fresh, twoFactor, redirectTo, ...unknown } = options;
+  const given: unknown = options;
+  if (typeof given !== "object" || given === null) {
+    throw new TypeError(`requireSession(): options must be an object, got ${String(given)}`);
+  }
+  const { fresh, twoFactor, beforeEnrolment, redirectTo, ...unknown } = options;
   const [name] = Object.keys(unknown);
   if (name !== undefined) {
     throw new TypeError(
-      `requireSession(): ${name} is not an option; pass fresh, twoFactor or redirectTo`,
+      `requireSession(): ${name} is not an option; pass fresh, twoFactor, beforeEnrolment or redirectTo`,
     );
   }
-  if (twoFactor !== undefined && typeof twoFactor !== "boolean") {
-    throw new TypeError(
-      `requireSession(): twoFactor must be true or false, got ${typeof twoFactor}`,
-    );
+  for (const [flag, value] of Object.entries({ fresh, twoFactor, beforeEnrolment })) {
+    if (value === undefined || typeof value === "boolean") continue;
+    throw new TypeError(`requireSession(): ${flag} must be true or false, got ${typeof value}`);
   }
   if (twoFactor === true && !auth.hooks.some((hooks) => hooks.requireSecondFactor !== undefined)) {
     throw new TypeError("requireSession(): twoFactor needs twoFactor() among the plugins");
-  }
-  if (fresh !== undefined && typeof fresh !== "boolean") {
-    throw new TypeError(`requireSession(): fresh must be true or false, got ${typeof fresh}`);
   }
   if (redirectTo !== undefined && !/^(?:\/(?![/\\])|https?:\/\/)/.test(redirectTo)) {
     throw new TypeError("requireSession(): redirectTo must be a path (/sign-in) or an http(s) URL");
@@ -159,7 +164,7 @@ async function admit(
   auth: AuthContext,
   found: FoundSessions,
   check: Check | undefined,
-  { fresh = false, twoFactor = false }: GuardOptions,
+  { fresh = false, twoFactor = false, beforeEnrolment = false }: GuardOptions,
   req: Request,
   res: Response,
 ): Promise<void> {
@@ -168,7 +173,7 @@ async function admit(
   const suffices = known !== undefined && (mayBeCopied || known.shown === undefined);
   const active = suffices ? known : await authenticate(auth, req, res, mayBeCopied);
   if (fresh && !isFresh(auth, active.session)) throw failCore("SESSION_NOT_FRESH");
-  await requireAdmission(auth, active);
+  if (!beforeEnrolment) await requireAdmission(auth, active);
   if (twoFactor) for (const hooks of auth.hooks) hooks.requireSecondFactor?.(auth, active);
   check?.(auth, active);
   found.set(req, active);

@@ -9,6 +9,8 @@ export interface Verification {
   value: string;
   /** Of the browser that is trusted; other proofs have none. */
   userAgent?: string | null;
+  /** False for a sign-in that waits for its second factor, and whose session is to end with the browser. */
+  rememberMe?: boolean | null;
   expiresAt: Date;
   createdAt: Date;
   updatedAt: Date;
@@ -20,6 +22,7 @@ export const verificationSchema = new Schema<Verification>({
   identifier: { type: String, required: true },
   value: { type: String, required: true },
   userAgent: String,
+  rememberMe: Boolean,
   expiresAt: { type: Date, required: true },
   createdAt: { type: Date, required: true },
   updatedAt: { type: Date, required: true },

@@ -2,6 +2,7 @@ import { timingSafeEqual } from "node:crypto";
 import type { AuthContext } from "../context.ts";
 import { decrypt, encrypt } from "../crypto/cipher.ts";
 import { ALPHANUMERIC, randomToken } from "../crypto/token.ts";
+import { formatId, type Id } from "../models/id.ts";
 import type { TwoFactor } from "../models/two-factor.ts";
 
 type Awaitable<T> = T | Promise<T>;
@@ -56,15 +57,20 @@ export async function storedCodes(
  */
 export async function readBackupCodes(
   auth: AuthContext,
-  { backupCodes: stored }: TwoFactor,
+  { backupCodes: stored, userId }: TwoFactor,
   { storeBackupCodes: form }: BackupCodeRules,
 ): Promise<readonly string[] | null> {
   const json = stored.startsWith("[")
     ? stored
     : ((await decrypt(stored, auth.keys.cipher)) ?? (await decryptBy(form, stored)));
   const codes = json === null ? null : parseCodes(json);
-  if (codes === null) auth.log.error("backup codes of a user cannot be read: no secret fits");
+  if (codes === null) auth.log.error(unreadable("the list of backup codes", userId));
   return codes;
+}
+
+/** For the log: what no configured secret decrypts. */
+export function unreadable(what: string, userId: Id): string {
+  return `${what} of user ${formatId(userId)} cannot be read: add the secret that encrypted it to \`secrets\``;
 }
 
 /** What the app's own cipher makes of it; null when it throws, as for a text that it did not write. */

@@ -31,6 +31,11 @@ export function notAfter(instant: Date): { $not: { $gt: Date } } {
   return mongoose.trusted({ $not: { $gt: instant } });
 }
 
+/** A filter that matches numbers from this one on. */
+export function atLeast(least: number): { $gte: number } {
+  return mongoose.trusted({ $gte: least });
+}
+
 /** A filter that matches where the field is less than a number: also where it is null or missing. */
 export function notAtLeast(least: number): { $not: { $gte: number } } {
   return mongoose.trusted({ $not: { $gte: least } });

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { ActiveSession, AuthContext, Call, CounterRule } from "../context.ts";
 import { hmacBase64url, sign, unsign } from "../crypto/signature.ts";
 import { randomToken } from "../crypto/token.ts";
-import { failCore, type AuthError } from "../errors.ts";
+import { tooManyRequests } from "../errors.ts";
 import { formatId } from "../models/id.ts";
 import type { User } from "../models/user.ts";
 import { readCookies, setCookie } from "./cookies.ts";
@@ -115,7 +115,7 @@ async function countWrong<T>(
 ): Promise<T | null> {
   // Counted before the check: of many guesses at once, none may slip through while others are being checked.
   const taken = await counters.take(key, rule);
-  if (!taken.allowed) throw tooMany(taken.resetsInMs);
+  if (!taken.allowed) throw tooManyRequests(taken.resetsInMs);
   let isWrong = false;
   try {
     const found = await check();
@@ -129,12 +129,6 @@ async function countWrong<T>(
 
 function delayOf(failures: number): number {
   return Math.min(MAX_DELAY_MS, Math.max(0, failures - FREE_FAILURES) * DELAY_STEP_MS);
-}
-
-function tooMany(resetsInMs: number): AuthError {
-  const seconds = String(Math.max(1, Math.ceil(resetsInMs / 1000)));
-  const headers = { "Retry-After": seconds, "X-Retry-After": seconds };
-  return failCore("TOO_MANY_REQUESTS", { headers });
 }
 
 /** Where the failures of signing in from this browser are counted. */

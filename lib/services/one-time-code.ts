@@ -54,12 +54,17 @@ export async function issueCode(
   return code;
 }
 
-/** Uses the waiting code up, of parallel calls one; a wrong try puts it back with one more on its count. */
+/**
+ * Uses the waiting code up, of parallel calls one; a wrong try puts it back with one more on its count.
+ *
+ * @param beforeLook runs once there is a code to look at; what it throws leaves the code as it is
+ */
 export async function checkCode(
   auth: AuthContext,
   holder: Holder,
   code: string,
   rules: OneTimeCodeRules,
+  beforeLook: () => Promise<void>,
 ): Promise<CodeCheck> {
   const by = keyOf(holder);
   const row = await consumeKeyed(auth, by);
@@ -68,8 +73,12 @@ export async function checkCode(
   const stored = row.value.slice(0, at);
   const count = Number(row.value.slice(at + 1));
   if (!(count < rules.allowedAttempts)) return "too-many";
-  if (await matchesCode(auth, by, stored, code, rules)) return "right";
   const { expiresAt } = row;
+  await beforeLook().catch(async (error: unknown) => {
+    await addKeyed(auth, by, { value: row.value, expiresAt });
+    throw error;
+  });
+  if (await matchesCode(auth, by, stored, code, rules)) return "right";
   await addKeyed(auth, by, { value: `${stored}:${String(count + 1)}`, expiresAt });
   return "wrong";
 }

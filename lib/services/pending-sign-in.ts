@@ -5,7 +5,7 @@ import type { User } from "../models/user.ts";
 import { changeRow } from "./changes.ts";
 import { clearCookie, readCookies, setCookie } from "./cookies.ts";
 import { clearSessionCookies } from "./session.ts";
-import { bearerValue } from "./session-token.ts";
+import { bearerValue, endsWithBrowser } from "./session-token.ts";
 import type { Transaction } from "./transaction.ts";
 import { findUserById } from "./user.ts";
 import {
@@ -38,13 +38,16 @@ export async function findPendingSignIn(
   auth: AuthContext,
   request: RequestInfo,
 ): Promise<PendingSignIn | null> {
-  const cookie = readCookies(request.headers).get(auth.cookies.twoFactor.name);
+  const cookies = readCookies(request.headers);
+  const cookie = cookies.get(auth.cookies.twoFactor.name);
   for (const value of [bearerValue(request.headers.authorization), cookie]) {
     const identifier = typeof value === "string" ? unsign(value, auth.keys.signing) : null;
     if (!identifier?.startsWith(PENDING_SIGN_IN.prefix)) continue;
     const row = await findVerification(auth, PENDING_SIGN_IN, secretOf(identifier));
     const user = row === null ? null : await findUserById(auth, row.value);
-    if (row !== null && user !== null) return { user, identifier, expiresAt: row.expiresAt };
+    if (row === null || user === null) continue;
+    const persistent = row.rememberMe !== false && !endsWithBrowser(auth, cookies);
+    return { user, identifier, persistent, expiresAt: row.expiresAt };
   }
   return null;
 }
@@ -60,7 +63,8 @@ export async function startPendingSignIn(
   { persistent, expiresIn }: { readonly persistent: boolean; readonly expiresIn: number },
 ): Promise<void> {
   const [key] = auth.keys.signing;
-  const issuing = { userId: user._id, expiresIn };
+  // Clients without cookies would not send the mark back; only Better Auth's rows leave it to that.
+  const issuing = { userId: user._id, expiresIn, ...(!persistent && { rememberMe: false }) };
   const secret = await issueVerification(auth, PENDING_SIGN_IN, issuing);
   const identifier = PENDING_SIGN_IN.prefix + secret;
   await startAttempts(auth, identifier, new Date(auth.now().getTime() + expiresIn * 1000));

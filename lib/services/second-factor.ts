@@ -1,4 +1,11 @@
-import type { ActiveSession, AuthContext, Call, PendingSignIn } from "../context.ts";
+import type {
+  ActiveSession,
+  AuthContext,
+  Call,
+  CounterRule,
+  PendingSignIn,
+  Taken,
+} from "../context.ts";
 import { decrypt } from "../crypto/cipher.ts";
 import { hmacBase64url } from "../crypto/signature.ts";
 import type { TotpSettings } from "../crypto/totp.ts";
@@ -9,11 +16,11 @@ import type { TwoFactor } from "../models/two-factor.ts";
 import type { User } from "../models/user.ts";
 import type { UserLike } from "../options.ts";
 import type { PublicUser } from "../views.ts";
-import type { BackupCodeRules } from "./backup-codes.ts";
+import { unreadable, type BackupCodeRules } from "./backup-codes.ts";
 import { changeRow, deleteRow } from "./changes.ts";
-import { clearCookie, readCookies } from "./cookies.ts";
+import { clearCookie } from "./cookies.ts";
 import { credentialMark, findCredential, isCurrentMark } from "./credential.ts";
-import { anyOf, notAfter } from "./filter.ts";
+import { anyOf, atLeast, notAfter } from "./filter.ts";
 import { guardOwnPassword } from "./guess-guard.ts";
 import type { OneTimeCodeRules } from "./one-time-code.ts";
 import { matchesPassword, spendSameWork } from "./password.ts";
@@ -26,7 +33,6 @@ import {
   type PendingCall,
 } from "./pending-sign-in.ts";
 import { createSession, isBanned, SessionRefused, setSessionCookies } from "./session.ts";
-import { endsWithBrowser } from "./session-token.ts";
 import { inTransaction, type Transaction } from "./transaction.ts";
 import { trustDevice } from "./trusted-device.ts";
 import { findUserById, updateUser } from "./user.ts";
@@ -63,6 +69,9 @@ export interface TwoFactorRules {
 
 /** Codes that one pending sign-in may get wrong. */
 const ATTEMPTS_PER_SIGN_IN = 5;
+/** Whoever is signed in gets as many times the tries of `accountLockout`, in as many times its duration. */
+const SIGNED_IN_TRIES = 5;
+const SIGNED_IN_WINDOWS = 4;
 
 /** Code of a wrong password. */
 export const ownPasswordErrors = {
@@ -98,9 +107,12 @@ export async function findTwoFactor(
 }
 
 /** The secret of an authenticator; null, and a line in the log, when no configured secret decrypts it. */
-export async function readSecret(auth: AuthContext, { secret }: TwoFactor): Promise<string | null> {
+export async function readSecret(
+  auth: AuthContext,
+  { secret, userId }: TwoFactor,
+): Promise<string | null> {
   const text = await decrypt(secret, auth.keys.cipher);
-  if (text === null) auth.log.error("the authenticator of a user cannot be read: no secret fits");
+  if (text === null) auth.log.error(unreadable("the authenticator", userId));
   return text;
 }
 
@@ -126,12 +138,24 @@ export async function requireOwnPassword(
   if (!(await guardOwnPassword(call, matches))) throw fail("INVALID_PASSWORD");
 }
 
+/** The count of an account's wrong codes, as the look at one code uses it. */
+export interface Tries {
+  /**
+   * Counts this one, before it is told whether the code is right: of many at once no more are told than are allowed.
+   *
+   * @throws AuthError ACCOUNT_TEMPORARILY_LOCKED (429)
+   */
+  take(): Promise<void>;
+  /** Counts it no more: the code was right, but of no use any more. */
+  giveBack(): Promise<void>;
+}
+
 /**
- * Looks at a code. The try is counted before, so that of many at once no more are looked at than are allowed: per pending
- * sign-in, and per account. Those of someone who is signed in, or who has no authenticator, are counted apart.
+ * Looks at a code. Wrong ones are counted per pending sign-in and per account; those of someone who is signed in, or who
+ * has no authenticator, apart.
  *
  * @param perSignIn false: the code has a count of its own
- * @param look throws when the code is wrong
+ * @param look takes a try before it tells anything; throws when the code is wrong
  * @throws AuthError that of `look`; ACCOUNT_TEMPORARILY_LOCKED (429); TOO_MANY_ATTEMPTS_REQUEST_NEW_CODE (400), which ends
  *   the sign-in; INVALID_TWO_FACTOR_COOKIE (401) while another code of the sign-in is being looked at
  */
@@ -140,15 +164,25 @@ export async function tryCode<T>(
   row: TwoFactor | null,
   rules: TwoFactorRules,
   { perSignIn }: { readonly perSignIn: boolean },
-  look: () => Promise<T>,
+  look: (tries: Tries) => Promise<T>,
 ): Promise<T> {
   const { auth, active } = call;
   if (isPending(active)) refuseLocked(auth, row, rules);
   const attempt = isPending(active) && perSignIn ? await startAttempt(call, active) : null;
-  let isWrong = true;
+  const account = triesOfAccount(call, row, rules);
+  let isWrong = false;
+  const tries: Tries = {
+    async take() {
+      await account.take();
+      isWrong = true;
+    },
+    async giveBack() {
+      isWrong = false;
+      await account.giveBack();
+    },
+  };
   try {
-    await countForAccount(call, row, rules);
-    const seen = await look();
+    const seen = await look(tries);
     isWrong = false;
     await forgetTries(call, row);
     return seen;
@@ -181,19 +215,35 @@ async function startAttempt(call: PendingCall, pending: PendingSignIn): Promise<
   throw fail("TOO_MANY_ATTEMPTS_REQUEST_NEW_CODE");
 }
 
-async function countForAccount(
+function triesOfAccount(
   { auth, active }: PendingCall,
   row: TwoFactor | null,
   { accountLockout }: TwoFactorRules,
-): Promise<void> {
+): Tries {
   const { enabled, maxFailedAttempts: max, durationSeconds: window } = accountLockout;
-  if (!enabled) return;
-  if (isPending(active) && row !== null) {
-    if (!(await countOnRow(auth, row, { max, window }))) throw locked(window * 1000);
-    return;
+  if (!enabled) return { take: () => Promise.resolve(), giveBack: () => Promise.resolve() };
+  if (!isPending(active)) {
+    return triesOfCounter(auth, tryKey(auth, active), {
+      max: max * SIGNED_IN_TRIES,
+      window: window * SIGNED_IN_WINDOWS,
+    });
   }
-  const taken = await auth.counters.take(tryKey(auth, active), { max, window });
-  if (!taken.allowed) throw locked(taken.resetsInMs);
+  return row === null
+    ? triesOfCounter(auth, tryKey(auth, active), { max, window })
+    : triesOfRow(auth, row, { max, window });
+}
+
+function triesOfCounter({ counters }: AuthContext, key: string, rule: CounterRule): Tries {
+  let taken: Taken | null = null;
+  return {
+    async take() {
+      taken = await counters.take(key, rule);
+      if (!taken.allowed) throw locked(taken.resetsInMs);
+    },
+    async giveBack() {
+      if (taken !== null) await counters.giveBack(key, taken);
+    },
+  };
 }
 
 async function forgetTries({ auth, active }: PendingCall, row: TwoFactor | null): Promise<void> {
@@ -205,23 +255,29 @@ async function forgetTries({ auth, active }: PendingCall, row: TwoFactor | null)
 /** What a right code leaves on the row. */
 export const NO_FAILURES = { failedVerificationCount: 0, lockedUntil: null } as const;
 
-/** One conditional update: of parallel tries, as many count as are allowed. */
-async function countOnRow(
-  { models, now }: AuthContext,
-  { _id }: TwoFactor,
-  { max, window }: { readonly max: number; readonly window: number },
-): Promise<boolean> {
-  const until = new Date(now().getTime() + window * 1000);
-  const wasLocked = { $gt: ["$lockedUntil", null] };
-  const before = { $cond: [wasLocked, 0, { $ifNull: ["$failedVerificationCount", 0] }] };
-  const count = { $add: [before, 1] };
-  const lockedUntil = { $cond: [{ $gte: [count, max] }, until, null] };
-  const counted = await models.TwoFactor.findOneAndUpdate(
-    { _id, lockedUntil: notAfter(now()) },
-    [{ $set: { failedVerificationCount: count, lockedUntil } }],
-    { updatePipeline: true },
-  ).lean();
-  return counted !== null;
+/** One conditional update each: of parallel tries, as many count as are allowed. */
+function triesOfRow({ models, now }: AuthContext, { _id }: TwoFactor, rule: CounterRule): Tries {
+  return {
+    async take() {
+      const until = new Date(now().getTime() + rule.window * 1000);
+      const wasLocked = { $gt: ["$lockedUntil", null] };
+      const before = { $cond: [wasLocked, 0, { $ifNull: ["$failedVerificationCount", 0] }] };
+      const count = { $add: [before, 1] };
+      const lockedUntil = { $cond: [{ $gte: [count, rule.max] }, until, null] };
+      const counted = await models.TwoFactor.findOneAndUpdate(
+        { _id, lockedUntil: notAfter(now()) },
+        [{ $set: { failedVerificationCount: count, lockedUntil } }],
+        { updatePipeline: true },
+      ).lean();
+      if (counted === null) throw locked(rule.window * 1000);
+    },
+    async giveBack() {
+      await models.TwoFactor.updateOne(
+        { _id, failedVerificationCount: atLeast(1) },
+        { $inc: { failedVerificationCount: -1 }, $set: { lockedUntil: null } },
+      );
+    },
+  };
 }
 
 function tryKey(auth: AuthContext, active: ActiveSession | PendingSignIn): string {
@@ -257,7 +313,7 @@ export async function complete(
     await changeRow(auth, "Session", { _id: active.session._id }, { twoFactorVerifiedAt });
     return { token: active.token, user: auth.views.user(active.user) };
   }
-  const persistent = !endsWithBrowser(auth, readCookies(request.headers));
+  const { persistent } = active;
   const over = () => {
     clearCookie(reply, auth.cookies.twoFactor);
     return fail("INVALID_TWO_FACTOR_COOKIE");
@@ -306,10 +362,11 @@ export interface TwoFactorSwitch {
 
 /**
  * Changes whether a user has a second factor, with what belongs to it, and puts a new session in the place of the
- * caller's; all or nothing.
+ * caller's; all or nothing. On a standalone server a call that is overtaken changes nothing either, because the session
+ * is taken first.
  *
  * @param fields of the new session
- * @param change runs first
+ * @param change runs before the user is changed
  * @param ended made when the caller's session has ended meanwhile
  * @throws AuthError that of `change` and of `ended`; FAILED_TO_CREATE_SESSION (401)
  */
@@ -322,9 +379,9 @@ export async function switchTwoFactor(
   const { auth, active, request, reply } = call;
   const { persistent } = active;
   const made = await withSession(auth, active.user, ended, async (transaction) => {
-    await change(transaction);
     const { _id } = active.session;
     if ((await deleteRow(auth, "Session", { _id }, { transaction })) === null) throw ended();
+    await change(transaction);
     const user = await updateUser(
       auth,
       { _id: active.user._id },
@@ -337,6 +394,24 @@ export async function switchTwoFactor(
   });
   await setSessionCookies(auth, request, reply, made);
   return made;
+}
+
+/**
+ * As `switchTwoFactor`, to a second factor that is an authenticator. On a standalone server another session of the user
+ * may have switched it off, and its row away, in between: then it is off.
+ */
+export async function switchAuthenticatorOn(
+  call: Call<ActiveSession>,
+  { fields = {} }: Pick<TwoFactorSwitch, "fields">,
+  ended: () => AuthError,
+  change: (transaction: Transaction) => Promise<void>,
+): Promise<ActiveSession> {
+  const { auth, active } = call;
+  const made = await switchTwoFactor(call, { twoFactorEnabled: true, fields }, ended, change);
+  const { _id } = active.user;
+  if (auth.database.transactions || (await findTwoFactor(auth, _id)) !== null) return made;
+  await updateUser(auth, { _id }, { twoFactorEnabled: false });
+  throw ended();
 }
 
 /** What a session hands on to the one that takes its place: the fields of the app and of features. */

@@ -249,7 +249,14 @@ export async function signIn(
     throw failCore("BANNED_USER");
   }
   await setSessionCookies(call.auth, call.request, call.reply, active);
+  forgetPendingSignIn(call);
   return active;
+}
+
+/** A sign-in, of whomever, that waits in this browser for its second factor: its codes would be judged as this user's. */
+function forgetPendingSignIn({ auth, request, reply }: Call): void {
+  const { twoFactor } = auth.cookies;
+  if (readCookies(request.headers).has(twoFactor.name)) clearCookie(reply, twoFactor);
 }
 
 /** The password was changed while the second factor was being asked for. */

@@ -46,6 +46,8 @@ export interface Issuing {
   readonly expiresIn: number;
   /** Of the browser that the proof is tied to, if to any. */
   readonly userAgent?: string;
+  /** Whether what comes of it outlives the browser. */
+  readonly rememberMe?: boolean;
 }
 
 /**

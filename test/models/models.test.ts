@@ -62,6 +62,7 @@ const verification: Keys<Verification> = {
   identifier: true,
   value: true,
   userAgent: true,
+  rememberMe: true,
   expiresAt: true,
   createdAt: true,
   updatedAt: true,

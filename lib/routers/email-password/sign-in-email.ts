@@ -22,6 +22,7 @@ export const signInEmail = endpoint("signInEmail", {
   summary: "Sign in with e-mail address and password",
   access: "public",
   form: true,
+  urlencoded: true,
   rateLimit: { window: 10, max: 3 },
   body: z.object({ email: z.string(), ...passwordSignInFields }),
   response: signedIn.extend({ session: publicSession }),

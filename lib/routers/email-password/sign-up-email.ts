@@ -40,6 +40,7 @@ export const signUpEmail = endpoint("signUpEmail", {
   summary: "Sign up with e-mail address and password",
   access: "public",
   form: true,
+  urlencoded: true,
   rateLimit: { window: 10, max: 3 },
   body: z.looseObject({
     name: personName,

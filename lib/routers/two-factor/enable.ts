@@ -15,6 +15,7 @@ import {
   newSessionErrors,
   ownPasswordErrors,
   requireOwnPassword,
+  switchAuthenticatorOn,
   switchTwoFactor,
   type TwoFactorRules,
 } from "../../services/second-factor.ts";
@@ -32,6 +33,8 @@ const fail = failures(errors);
 
 /** Characters of a secret, as in Better Auth: 190 bits. */
 const SECRET_LENGTH = 32;
+
+const ended = () => failCore("UNAUTHORIZED");
 
 type EnableCall = Call<ActiveSession>;
 /** What a new authenticator is stored with. */
@@ -66,10 +69,11 @@ export function enableTwoFactor(rules: TwoFactorRules) {
       await requireOwnPassword(call, rules);
       if (body.method === "otp") {
         if (rules.otp.sendOTP === undefined) throw fail("OTP_NOT_CONFIGURED");
-        await switchOn(call);
+        await switchTwoFactor(call, { twoFactorEnabled: true }, ended);
         return { method: "otp" as const };
       }
       if (rules.totp.disable) throw fail("TOTP_NOT_CONFIGURED");
+      await findUnconfirmed(call);
       const secret = randomToken(SECRET_LENGTH, undefined, auth.config.randomBytes);
       const { codes, stored } = await newBackupCodes(auth, rules.backupCodes);
       const enrolment = {
@@ -78,24 +82,17 @@ export function enableTwoFactor(rules: TwoFactorRules) {
         verified: rules.skipVerificationOnEnable,
       };
       const store = (transaction: Transaction) => enrol(call, enrolment, transaction);
-      await (rules.skipVerificationOnEnable ? switchOn(call, store) : store(undefined));
-      const issuer = body.issuer ?? rules.issuer ?? auth.config.appName;
+      if (rules.skipVerificationOnEnable) await switchAuthenticatorOn(call, {}, ended, store);
+      else await store(undefined);
+      const issuer = [body.issuer, rules.issuer].find(Boolean) ?? auth.config.appName;
       const uri = totpURI(secret, { issuer, account: active.user.email }, rules.totp);
       return { method: "totp" as const, totpURI: uri, backupCodes: codes };
     },
   });
 }
 
-async function switchOn(
-  call: EnableCall,
-  store?: (transaction: Transaction) => Promise<void>,
-): Promise<void> {
-  const ended = () => failCore("UNAUTHORIZED");
-  await switchTwoFactor(call, { twoFactorEnabled: true }, ended, store);
-}
-
 /**
- * Stores a new authenticator, in place of one that no code has confirmed.
+ * Stores a new authenticator, in place of one that no code has confirmed; of parallel calls, the last one counts.
  *
  * @throws AuthError TOTP_ALREADY_ENABLED (400): a confirmed one is never replaced
  */
@@ -104,16 +101,25 @@ async function enrol(
   enrolment: Enrolment,
   transaction: Transaction,
 ): Promise<void> {
-  const { auth, active } = call;
+  const row = await findUnconfirmed(call, transaction);
+  if (row === null && (await add(call, enrolment, transaction))) return;
+  // A parallel call may have added one.
+  const there = row ?? (await findUnconfirmed(call, transaction));
+  if (there !== null && (await replace(call.auth, there, enrolment, transaction))) return;
+  throw fail("TOTP_ALREADY_ENABLED");
+}
+
+/** @throws AuthError TOTP_ALREADY_ENABLED (400) */
+async function findUnconfirmed(
+  { auth, active }: EnableCall,
+  transaction?: Transaction,
+): Promise<TwoFactor | null> {
   const row = await findTwoFactor(auth, active.user._id, transaction);
   // Better Auth 1.4 writes no mark: there the user's own says whether a code has confirmed it.
   if (row !== null && (row.verified ?? active.user.twoFactorEnabled) === true) {
     throw fail("TOTP_ALREADY_ENABLED");
   }
-  const isStored = await (row === null
-    ? add(call, enrolment, transaction)
-    : replace(auth, row, enrolment, transaction));
-  if (!isStored) throw fail("TOTP_ALREADY_ENABLED");
+  return row;
 }
 
 /** @returns false when a parallel call was first */
@@ -132,15 +138,15 @@ async function add(
   }
 }
 
-/** @returns false when a code has confirmed it meanwhile, or a parallel call was first */
+/** @returns false when a code has confirmed it meanwhile */
 async function replace(
   { models }: AuthContext,
-  { _id, secret }: TwoFactor,
+  { _id }: TwoFactor,
   enrolment: Enrolment,
   transaction: Transaction,
 ): Promise<boolean> {
   const replaced = await models.TwoFactor.findOneAndUpdate(
-    { _id, secret, verified: notTrue() },
+    { _id, verified: notTrue() },
     { $set: enrolment, $unset: { lastUsedStep: true } },
   )
     .session(transaction ?? null)

@@ -12,6 +12,7 @@ export const listTrustedDevices = endpoint("listTrustedDevices", {
   path: "/two-factor/list-trusted-devices",
   summary: "List the browsers that need no second factor",
   access: "session!",
+  beforeEnrolment: true,
   credentials: true,
   response: z.array(
     z.object({

@@ -12,6 +12,7 @@ export const revokeTrustedDevice = endpoint("revokeTrustedDevice", {
   path: "/two-factor/revoke-trusted-device",
   summary: "Ask a trusted browser for codes again",
   access: "session!",
+  beforeEnrolment: true,
   credentials: true,
   body: z.object({ id: z.string() }),
   response: done,

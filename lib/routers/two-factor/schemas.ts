@@ -89,16 +89,14 @@ export interface TwoFactorOptions {
     | undefined;
 }
 
-const MAX_CODE_LENGTH = 256;
 const MAX_ISSUER_LENGTH = 256;
 const MAX_PASSWORD_LENGTH = 10_000;
 
 /** A code as typed; whether it has the right form is the endpoint's to say. */
-export const codeField = z.string().max(MAX_CODE_LENGTH);
-/** Shown by an authenticator. */
+export const codeField = z.string();
+/** Shown by an authenticator; empty is as if absent. */
 export const issuerField = z
   .string()
-  .min(1)
   .max(MAX_ISSUER_LENGTH)
   .refine((text) => !/\p{Surrogate}/u.test(text), { error: "Must be well-formed Unicode" });
 /** Body of every endpoint that verifies a code. */

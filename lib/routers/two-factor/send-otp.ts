@@ -3,6 +3,7 @@ import { failures } from "../../errors.ts";
 import { runInBackground } from "../../services/background.ts";
 import { fetchRequest } from "../../services/fetch-request.ts";
 import { issueCode } from "../../services/one-time-code.ts";
+import { limitCodes } from "../../services/mailbox-limit.ts";
 import { isPending } from "../../services/pending-sign-in.ts";
 import { findTwoFactor, isLocked, type TwoFactorRules } from "../../services/second-factor.ts";
 import { done } from "../core/schemas.ts";
@@ -28,6 +29,7 @@ export function sendTwoFactorOTP(rules: TwoFactorRules) {
       // A code that would not be looked at is not sent.
       const row = isPending(active) ? await findTwoFactor(auth, active.user._id) : null;
       if (isLocked(auth, row, rules)) return { status: true as const };
+      await limitCodes(auth, active.user.email);
       const otp = await issueCode(auth, active, rules.otp);
       const user = { ...auth.views.user(active.user) };
       runInBackground(auth, "twoFactor.otpOptions.sendOTP", async () => {

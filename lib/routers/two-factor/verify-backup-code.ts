@@ -11,6 +11,7 @@ import {
   findTwoFactor,
   NO_FAILURES,
   tryCode,
+  type Tries,
   type TwoFactorRules,
 } from "../../services/second-factor.ts";
 import { flag, publicUser } from "../core/schemas.ts";
@@ -42,8 +43,8 @@ export function verifyBackupCode(rules: TwoFactorRules) {
       const { auth, active, body } = call;
       const row = await findTwoFactor(auth, active.user._id);
       if (row === null) throw fail("BACKUP_CODES_NOT_ENABLED");
-      await tryCode(call, row, rules, { perSignIn: true }, () =>
-        useCode(auth, row, body.code, rules),
+      await tryCode(call, row, rules, { perSignIn: true }, (tries) =>
+        useCode(auth, row, body.code, rules, tries),
       );
       if (body.disableSession === true && isPending(active)) {
         return { user: auth.views.user(active.user) };
@@ -63,7 +64,9 @@ async function useCode(
   row: TwoFactor,
   code: string,
   { backupCodes: rules }: TwoFactorRules,
+  tries: Tries,
 ): Promise<void> {
+  await tries.take();
   const codes = await readBackupCodes(auth, row, rules);
   if (codes === null || !includesCode(codes, code)) throw fail("INVALID_BACKUP_CODE");
   const others = codes.filter((other) => other !== code);
@@ -72,5 +75,7 @@ async function useCode(
     { _id: row._id, backupCodes: row.backupCodes },
     { $set: { backupCodes, ...NO_FAILURES } },
   ).lean();
-  if (used === null) throw fail("CONFLICT");
+  if (used !== null) return;
+  await tries.giveBack();
+  throw fail("CONFLICT");
 }

@@ -1,5 +1,6 @@
 import { endpoint } from "../../endpoint.ts";
 import { failures } from "../../errors.ts";
+import { forgetCodes } from "../../services/mailbox-limit.ts";
 import { checkCode } from "../../services/one-time-code.ts";
 import { isPending } from "../../services/pending-sign-in.ts";
 import {
@@ -41,10 +42,12 @@ export function verifyTwoFactorOTP(rules: TwoFactorRules) {
     async handler(call) {
       const { auth, active, body } = call;
       const row = await findTwoFactor(auth, active.user._id);
-      await tryCode(call, row, rules, { perSignIn: false }, async () => {
-        const check = await checkCode(auth, active, body.code, rules.otp);
+      await tryCode(call, row, rules, { perSignIn: false }, async (tries) => {
+        const take = () => tries.take();
+        const check = await checkCode(auth, active, body.code, rules.otp, take);
         if (check !== "right") throw fail(REFUSALS[check]);
       });
+      await forgetCodes(auth, active.user.email);
       if (isPending(active) || hasSecondFactor(active.user)) {
         return complete(call, rules, { trustsDevice: body.trustDevice === true });
       }

@@ -11,7 +11,7 @@ import {
   findTwoFactor,
   NO_FAILURES,
   readSecret,
-  switchTwoFactor,
+  switchAuthenticatorOn,
   tryCode,
   type TwoFactorRules,
   type Verified,
@@ -48,12 +48,20 @@ export function verifyTOTP(rules: TwoFactorRules) {
         throw fail("TOTP_NOT_ENABLED");
       }
       const isConfirmed = hasSecondFactor(active.user) && row.verified !== false;
-      const confirmed = await tryCode(call, row, rules, { perSignIn: true }, async () => {
+      const confirmed = await tryCode(call, row, rules, { perSignIn: true }, async (tries) => {
         const step = await findStep(auth, row, body.code, rules);
+        if (isUsed(row, step)) throw fail("INVALID_CODE");
+        await tries.take();
         if (step === null) throw fail("INVALID_CODE");
-        if (!isPending(active) && !isConfirmed) return confirm({ ...call, active }, row, step);
-        await useStep(auth, row, step);
-        return null;
+        try {
+          if (!isPending(active) && !isConfirmed)
+            return await confirm({ ...call, active }, row, step);
+          await useStep(auth, row, step);
+          return null;
+        } catch (error) {
+          await tries.giveBack();
+          throw error;
+        }
       });
       return confirmed ?? complete(call, rules, { trustsDevice: body.trustDevice === true });
     },
@@ -70,12 +78,17 @@ async function findStep(
   return secret === null ? null : findTotpStep(code, secret, auth.now(), totp);
 }
 
+/** Known before it is counted: a code that was right once is no guess. */
+function isUsed({ lastUsedStep }: TwoFactor, step: number | null): boolean {
+  return step !== null && lastUsedStep != null && step <= lastUsedStep;
+}
+
 /** The first right code switches the second factor on. */
 async function confirm(call: Call<ActiveSession>, row: TwoFactor, step: number): Promise<Verified> {
   const { auth } = call;
   const ended = () => fail("INVALID_TWO_FACTOR_COOKIE");
-  const on = { twoFactorEnabled: true, fields: { twoFactorVerifiedAt: auth.now() } };
-  const { token, user } = await switchTwoFactor(call, on, ended, (transaction) =>
+  const proven = { fields: { twoFactorVerifiedAt: auth.now() } };
+  const { token, user } = await switchAuthenticatorOn(call, proven, ended, (transaction) =>
     useStep(auth, row, step, { verified: true }, transaction),
   );
   return { token, user: auth.views.user(user) };

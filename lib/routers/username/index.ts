@@ -3,7 +3,7 @@ import type { User } from "../../models/user.ts";
 import { plugin } from "../../plugin.ts";
 import { anyOf } from "../../services/filter.ts";
 import { isUsernameAvailable } from "./is-username-available.ts";
-import { createRules, nameErrors, usernameField } from "./schemas.ts";
+import { createRules, displayUsernameField, nameErrors, usernameField } from "./schemas.ts";
 import type { UsernameOptions, UsernameRules } from "./schemas.ts";
 import { signInUsername } from "./sign-in-username.ts";
 
@@ -21,7 +21,10 @@ const updateErrors = {
 } as const satisfies ErrorTable;
 const fail = failures(updateErrors);
 
-const body = { username: usernameField.optional(), displayUsername: usernameField.optional() };
+const body = {
+  username: usernameField.optional(),
+  displayUsername: displayUsernameField.optional(),
+};
 
 /** What answers show of a user besides. An alias, because an interface would not do as a record. */
 // eslint-disable-next-line @typescript-eslint/consistent-type-definitions
@@ -73,7 +76,9 @@ async function readNames(
   input: Readonly<Record<string, unknown>>,
   current: Readonly<User> | null,
 ): Promise<Partial<User>> {
-  const typed = textIn(input, "displayUsername");
+  const sent = textIn(input, "displayUsername");
+  // An empty field of a sign-up form is a name that was not given.
+  const typed = sent === "" && current === null ? undefined : sent;
   const given = textIn(input, "username") ?? (await impliedUsername(rules, typed, current));
   if (given !== undefined) await rules.check(given, 400);
   if (typed !== undefined && rules.keepsDisplayUsername && !(await rules.isValidDisplay(typed))) {

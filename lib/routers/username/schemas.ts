@@ -33,11 +33,13 @@ export interface UsernameOptions {
     | undefined;
 }
 
-/** Characters of a username, and of a display username, at most: what no option can exceed. */
+/** Characters that the options can allow at most. */
 const MAX_LENGTH = 256;
 
-/** A username as typed; its rules are the feature's. */
-export const usernameField = z.string().max(MAX_LENGTH);
+/** A username as typed; its rules, and its length, are the feature's to check. */
+export const usernameField = z.string();
+/** As typed; without a validator of the app's only its length is limited. */
+export const displayUsernameField = z.string().max(MAX_LENGTH);
 
 /** Codes about the form of a name; the protocol gives them another status where one signs in. */
 export function nameErrors<const S extends number>(status: S) {

@@ -7,6 +7,7 @@ import {
   requirePasswords,
   signInWithPassword,
 } from "../../services/password-sign-in.ts";
+import { spendSameWork } from "../../services/password.ts";
 import { passwordSignInFields, signedIn } from "../core/schemas.ts";
 import { nameErrors, usernameField, type UsernameRules } from "./schemas.ts";
 
@@ -33,7 +34,10 @@ export function signInUsername(rules: UsernameRules) {
       const { auth, body } = call;
       const wrong = () => fail("INVALID_USERNAME_OR_PASSWORD");
       requirePasswords(call);
-      if (body.username === "" || body.password === "") throw wrong();
+      if (body.username === "" || body.password === "") {
+        await spendSameWork(auth, body.password);
+        throw wrong();
+      }
       await rules.check(body.username, 422);
       const login = { username: rules.normalize(body.username) };
       const result = await signInWithPassword(call, login, wrong);

@@ -43,7 +43,9 @@ describe("POST /two-factor/get-totp-uri", () => {
     await changeRowOf(t, user, { secret: "ab".repeat(80) });
     const answer = await call(t, "get-totp-uri", cookie, { password });
     assertRefusal(answer, [400, "TOTP_NOT_ENABLED"]);
-    assert.ok(t.logged.some((line) => line.startsWith("error: the authenticator of a user")));
+    assert.ok(
+      t.logged.some((line) => line.startsWith(`error: the authenticator of user ${user.id} `)),
+    );
   });
 
   it("when authenticators are off, then TOTP_NOT_CONFIGURED", async () => {

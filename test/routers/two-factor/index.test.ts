@@ -421,6 +421,15 @@ describe("server calls", () => {
     await t.stop();
   });
 
+  it("when another user signs in while a sign-in waits in the browser, then it waits no more there", async () => {
+    const t = await startTwoFactorApp();
+    const pending = await givenPending(t, await givenEnrolled(t));
+    const { email } = await t.givenUser();
+    const answer = await signIn(t, { email, password }, pending).expect(200);
+    assert.ok(setCookies(answer).some((one) => one.startsWith(`${PENDING_COOKIE}=; Max-Age=0`)));
+    await t.stop();
+  });
+
   it("when a page lists trusted browsers, then only the user's own, and each can be ended", async () => {
     const t = await startTwoFactorApp();
     const api = t.auth.api as unknown as Calls;

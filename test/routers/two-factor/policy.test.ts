@@ -55,6 +55,8 @@ async function start(
         own.get("/vault", auth.requireSession({ twoFactor: true }), (_req, res) => {
           res.json("vault");
         });
+        const setUp = auth.requireSession({ beforeEnrolment: true, redirectTo: "/sign-in" });
+        own.get("/set-up", setUp, (_req, res) => res.json("set-up"));
         own.get("/admin", auth.requireAdmin, (_req, res) => res.json("admin"));
       },
     },
@@ -168,6 +170,10 @@ describe("requireSession({ twoFactor: true })", () => {
       () => own.auth.requireSession({ twoFactor: true }),
       new TypeError("requireSession(): twoFactor needs twoFactor() among the plugins"),
     );
+    assert.throws(
+      () => own.auth.requireSession("fresh" as unknown as { fresh: true }),
+      new TypeError("requireSession(): options must be an object, got fresh"),
+    );
     const wrong = "yes" as unknown as boolean;
     assert.throws(
       () => own.auth.requireSession({ twoFactor: wrong }),
@@ -226,6 +232,7 @@ describe("twoFactor({ required })", () => {
     }
     const stored = await t.auth.models.User.findOne({ email: user.email }).lean();
     assert.equal(stored?.name, "Boss");
+    await open(t, "/set-up", user.cookie).expect(200, '"set-up"');
     await request(t.server).get("/auth/get-session").set("cookie", user.cookie).expect(200);
     await request(t.server).get("/auth/list-sessions").set("cookie", user.cookie).expect(200);
     await post("/revoke-other-sessions", {}).expect(200);

@@ -5,6 +5,7 @@ import { assertRefusal } from "../../support/refusal.ts";
 import { insertSession } from "../../support/sessions.ts";
 import {
   call,
+  cookiesAfter,
   givenPending,
   givenSentCodes,
   sendCode,
@@ -39,6 +40,25 @@ describe("POST /two-factor/send-otp", () => {
       assertRefusal(await call(t, "verify-otp", pending, { code: first }), [401, "INVALID_CODE"]);
     }
     await call(t, "verify-otp", pending, { code: second }).expect(200);
+  });
+
+  it("when more than five are asked for in an hour, then TOO_MANY_REQUESTS, until one of them was right", async () => {
+    const own = await startTwoFactorApp(
+      {},
+      { rateLimit: { enabled: true, customRules: { "/**": false } } },
+    );
+    const pending = await givenPending(own, await givenSentCodes(own));
+    for (let time = 0; time < 4; time += 1) await sendCode(own, pending);
+    const code = await sendCode(own, pending);
+    const refused = await call(own, "send-otp", pending);
+    assertRefusal(refused, [429, "TOO_MANY_REQUESTS"]);
+    assert.match(refused.get("retry-after") ?? "", /^(?:3600|35\d\d)$/);
+    assert.equal(own.sent.length, 5);
+    const session = cookiesAfter(pending, await call(own, "verify-otp", pending, { code }));
+    await sendCode(own, session);
+    const others = await givenPending(own, await givenSentCodes(own));
+    await sendCode(own, others);
+    await own.stop();
   });
 
   it("when the session is impersonated, then SESSION_NOT_FRESH", async () => {

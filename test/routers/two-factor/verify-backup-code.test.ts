@@ -126,7 +126,9 @@ describe("POST /two-factor/verify-backup-code", () => {
     await changeRowOf(t, user, { backupCodes: "ab".repeat(80) });
     t.logged.splice(0);
     assertRefusal(await verify(pending, { code }), INVALID);
-    assert.deepEqual(t.logged, ["error: backup codes of a user cannot be read: no secret fits"]);
+    assert.deepEqual(t.logged, [
+      `error: the list of backup codes of user ${user.id} cannot be read: add the secret that encrypted it to \`secrets\``,
+    ]);
   });
 
   it("when the user has no codes, then BACKUP_CODES_NOT_ENABLED", async () => {

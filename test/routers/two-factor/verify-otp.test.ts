@@ -58,6 +58,7 @@ describe("POST /two-factor/verify-otp", () => {
     const code = await sendCode(t, pending);
     const answers = await inParallel(50, () => verify(pending, code));
     assert.equal(answers["200"], 1, JSON.stringify(answers));
+    assert.equal(answers["429 ACCOUNT_TEMPORARILY_LOCKED"], undefined, JSON.stringify(answers));
     assert.equal(await countRows(t, user.id), before + 1);
   });
 
@@ -75,6 +76,32 @@ describe("POST /two-factor/verify-otp", () => {
     const answers = await inParallel(50, () => verify(pending, otherThan(code)));
     assert.ok((answers["401 INVALID_CODE"] ?? 0) <= 5, JSON.stringify(answers));
     assert.ok((answers["401 INVALID_CODE"] ?? 0) >= 1);
+  });
+
+  it("when no code was looked at, then no try counts for the account", async () => {
+    for (let n = 0; n < 12; n += 1) assertRefusal(await verify(pending, "000000"), EXPIRED);
+    for (const round of [1, 2]) {
+      const code = await sendCode(t, pending);
+      for (let n = 0; n < 5; n += 1) {
+        assertRefusal(await verify(pending, otherThan(code)), INVALID_CODE);
+      }
+      if (round === 1) assertRefusal(await verify(pending, code), TOO_MANY);
+    }
+    assertRefusal(await verify(pending, await sendCode(t, pending)), LOCKED);
+  });
+
+  it("when the account is locked, then the code that waits is as it was", async () => {
+    const other = await givenPending(t, user);
+    const code = await sendCode(t, other);
+    for (const round of [1, 2]) {
+      const wrong = otherThan(await sendCode(t, pending));
+      for (let n = 0; n < 5 * Math.min(round, 1); n += 1) await verify(pending, wrong).expect(401);
+    }
+    assertRefusal(await verify(other, code), LOCKED);
+    const row = await t.auth.models.Verification.findOne({ identifier: /^2fa-otp-/ })
+      .sort({ createdAt: 1 })
+      .lean();
+    assert.match(row?.value ?? "", /:0$/);
   });
 
   it("when ten codes are wrong, over however many that were sent, then the account is locked for a while", async () => {

@@ -34,14 +34,15 @@ describe("POST /is-username-available", () => {
     ["", "INVALID_USERNAME"],
     ["ab", "USERNAME_TOO_SHORT"],
     ["a".repeat(31), "USERNAME_TOO_LONG"],
+    ["a".repeat(9000), "USERNAME_TOO_LONG"],
     ["a b c", "INVALID_USERNAME"],
   ] as const) {
-    it(`when it is "${typed}", then ${code}`, async () => {
+    it(`when it is "${typed.slice(0, 31)}" (${typed.length}), then ${code}`, async () => {
       assertRefusal(await ask(t, { username: typed }), [422, code]);
     });
   }
 
-  for (const wrong of [{ $ne: "" }, ["ada"], 1, null, "x".repeat(257)]) {
+  for (const wrong of [{ $ne: "" }, ["ada"], 1, null]) {
     it(`when it is ${JSON.stringify(wrong).slice(0, 20)}, then VALIDATION_ERROR`, async () => {
       assertRefusal(await ask(t, { username: wrong }), [400, "VALIDATION_ERROR"]);
     });
