@@ -191,6 +191,8 @@ document.addEventListener("submit", async (event) => {
   const button = form.querySelector("button");
   const fields = Object.fromEntries(new FormData(form));
   for (const box of form.querySelectorAll("[type=checkbox]")) fields[box.name] = box.checked;
+  // Authenticators show "123 456".
+  if (fields.code) fields.code = fields.code.replace(/\\s/g, "");
   alertBox.hidden = true;
   button.disabled = true;
   try {
@@ -199,7 +201,10 @@ document.addEventListener("submit", async (event) => {
     const response = await fetch(form.dataset.post, { method: "POST", headers, body });
     const answer = await response.json();
     const { done, next, show } = form.dataset;
-    if (answer.twoFactorRedirect) return location.assign("/sign-in/code?callbackURL=" + encodeURIComponent(fields.callbackURL));
+    if (answer.twoFactorRedirect) {
+      const query = { callbackURL: fields.callbackURL, methods: answer.twoFactorMethods };
+      return location.assign("/sign-in/code?" + new URLSearchParams(query));
+    }
     if (response.ok && show) {
       document.getElementById(show).innerHTML = answer.html;
       button.disabled = false;

@@ -15,7 +15,7 @@ export const userFields = {
 /** The instance, with the features of the demo. */
 export type DemoAuth = Auth<{
   user: { additionalFields: typeof userFields };
-  plugins: readonly [typeof secondFactor];
+  plugins: readonly [ReturnType<typeof secondFactor>];
 }>;
 
 /** Adds the pages of the demo; what they do with sessions is what any app would do. */

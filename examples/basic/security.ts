@@ -2,10 +2,13 @@ import { twoFactor } from "better-auth-express";
 import express, { type Express } from "express";
 import QRCode from "qrcode";
 import { deviceName, html, Html, sendPage, type Viewer } from "./layout.ts";
+import type { DemoMails } from "./mails.ts";
 import type { DemoAuth } from "./pages.ts";
 
-/** A second factor, as the demo offers it. */
-export const secondFactor = twoFactor({ issuer: "Demo" });
+/** A second factor, as the demo offers it: codes of an authenticator or of a mail. */
+export function secondFactor(mailer: DemoMails["mailer"]) {
+  return twoFactor({ issuer: "Demo", otpOptions: { sendOTP: mailer.twoFactorOTP } });
+}
 
 /** Adds the page where the second factor is set up, and the one that asks for it. */
 export function addSecurityPages(app: Express, auth: DemoAuth): void {
@@ -41,10 +44,10 @@ export function addSecurityPages(app: Express, auth: DemoAuth): void {
   });
 
   app.get("/sign-in/code", (req, res) => {
-    const { callbackURL } = req.query;
+    const { callbackURL, methods } = req.query;
     const goal = typeof callbackURL === "string" ? callbackURL : "/account";
     const viewer: Viewer | null = null;
-    sendPage(res, { title: "Code", viewer, body: codePage(goal) });
+    sendPage(res, { title: "Code", viewer, body: codePage(goal, methods === "otp") });
   });
 }
 
@@ -55,23 +58,34 @@ function passwordField(): Html {
   </label>`;
 }
 
-function codeField(): Html {
+function codeField(source: "authenticator" | "mail"): Html {
   return html`<label>
-    Code of the authenticator
-    <input name="code" inputmode="numeric" autocomplete="one-time-code" required maxlength="6" />
+    Code of the ${source}
+    <input name="code" inputmode="numeric" autocomplete="one-time-code" required />
   </label>`;
 }
 
 function switchedOff(): Html {
   return html`<section class="card">
       <h2>Second factor</h2>
-      <p class="muted">Sign-in then asks for a code of an authenticator app as well.</p>
+      <p class="muted">
+        Sign-in then asks for a code of an authenticator app as well, or for one we mail.
+      </p>
       <form data-post="/security/set-up" data-show="set-up">
         ${passwordField()}
         <button>Set up</button>
       </form>
     </section>
-    <div id="set-up"></div>`;
+    <div id="set-up"></div>
+    <section class="card">
+      <h2>Without an app</h2>
+      <p class="muted">The codes come by mail alone, and there are no backup codes.</p>
+      <form data-post="/auth/two-factor/enable">
+        <input type="hidden" name="method" value="otp" />
+        ${passwordField()}
+        <button class="quiet">Use mailed codes</button>
+      </form>
+    </section>`;
 }
 
 async function setUp(uri: string, backupCodes: readonly string[]): Promise<Html> {
@@ -82,7 +96,7 @@ async function setUp(uri: string, backupCodes: readonly string[]): Promise<Html>
     <p class="muted">Or <a href="${uri}">open it on this device</a>.</p>
     ${codeList(backupCodes)}
     <form data-post="/auth/two-factor/verify-totp" data-next="/security">
-      ${codeField()}
+      ${codeField("authenticator")}
       <button>Switch on</button>
     </form>
   </section>`;
@@ -113,6 +127,7 @@ function switchedOn(devices: readonly Device[]): Html {
     </section>
     <section class="card">
       <h2>New backup codes</h2>
+      <p class="muted">For when the authenticator is lost; without one there are none.</p>
       <form data-post="/security/backup-codes" data-show="codes">
         ${passwordField()}
         <button>Replace the codes</button>
@@ -144,22 +159,48 @@ function deviceRow({ id, userAgent, createdAt, expiresAt }: Device): Html {
   </li>`;
 }
 
-function codePage(callbackURL: string): Html {
+function codePage(callbackURL: string, isMailOnly: boolean): Html {
+  const goal = html`<input type="hidden" name="callbackURL" value="${callbackURL}" />`;
+  return html`<h1 class="narrow">One more step</h1>
+    ${isMailOnly ? null : authenticatorCard(goal)} ${mailCard(goal)}
+    ${isMailOnly ? null : backupCard(goal)}`;
+}
+
+function authenticatorCard(goal: Html): Html {
   return html`<section class="card narrow">
-      <h1>One more step</h1>
-      <form data-post="/auth/two-factor/verify-totp">
-        <input type="hidden" name="callbackURL" value="${callbackURL}" />
-        ${codeField()}
-        <label class="check"><input name="trustDevice" type="checkbox" /> Trust this browser</label>
-        <button class="wide">Go on</button>
-      </form>
-    </section>
-    <section class="card narrow">
-      <h2>No authenticator at hand?</h2>
-      <form data-post="/auth/two-factor/verify-backup-code">
-        <input type="hidden" name="callbackURL" value="${callbackURL}" />
-        <label>Backup code <input name="code" autocomplete="off" required /></label>
-        <button class="wide quiet">Use it up</button>
-      </form>
-    </section>`;
+    <form data-post="/auth/two-factor/verify-totp">
+      ${goal} ${codeField("authenticator")} ${trustField()}
+      <button class="wide">Go on</button>
+    </form>
+  </section>`;
+}
+
+function mailCard(goal: Html): Html {
+  return html`<section class="card narrow">
+    <h2>By mail</h2>
+    <form data-post="/auth/two-factor/send-otp" data-done="A code is on its way.">
+      <button class="wide quiet">Mail me a code</button>
+    </form>
+    <form data-post="/auth/two-factor/verify-otp">
+      ${goal} ${codeField("mail")} ${trustField()}
+      <button class="wide">Confirm</button>
+    </form>
+  </section>`;
+}
+
+function backupCard(goal: Html): Html {
+  return html`<section class="card narrow">
+    <h2>No authenticator at hand?</h2>
+    <form data-post="/auth/two-factor/verify-backup-code">
+      ${goal}
+      <label>Backup code <input name="code" autocomplete="off" required /></label>
+      <button class="wide quiet">Use it up</button>
+    </form>
+  </section>`;
+}
+
+function trustField(): Html {
+  return html`<label class="check">
+    <input name="trustDevice" type="checkbox" /> Trust this browser
+  </label>`;
 }

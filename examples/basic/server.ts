@@ -31,7 +31,7 @@ async function main(): Promise<void> {
         sendDeleteAccountVerification: mailer.deleteAccountVerification,
       },
     },
-    plugins: [secondFactor, support.firstUserIsAdmin],
+    plugins: [secondFactor(mailer), support.firstUserIsAdmin],
   });
   await auth.ready();
 

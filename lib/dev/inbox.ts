@@ -11,6 +11,7 @@ const SUBJECTS = {
   changeEmailConfirmation: "Confirm the change of your e-mail address",
   deleteAccountVerification: "Confirm the deletion of your account",
   existingUserSignUp: "Someone tried to sign up with your address",
+  twoFactorOTP: "Your code",
 } as const;
 
 /** A mail in the inbox. */
@@ -23,6 +24,8 @@ export interface InboxMail {
   readonly url: string | undefined;
   /** The address that shall replace `to`; undefined when none shall. */
   readonly newEmail: string | undefined;
+  /** Undefined: a mail without code. */
+  readonly otp: string | undefined;
   readonly at: Date;
 }
 
@@ -38,14 +41,27 @@ export interface DevInbox {
   readonly deleteAccountVerification: (mail: Mail) => Promise<void>;
   /** `emailAndPassword.onExistingUserSignUp` */
   readonly existingUserSignUp: (event: { readonly user: UserLike }) => Promise<void>;
+  /** `otpOptions.sendOTP` of `twoFactor()` */
+  readonly twoFactorOTP: (event: {
+    readonly user: UserLike;
+    readonly otp: string;
+  }) => Promise<void>;
   /** Nothing to connect to. */
   readonly verify: () => Promise<void>;
   /** Nothing to end. */
   readonly close: () => Promise<void>;
   /** Newest first. */
   readonly mails: () => readonly InboxMail[];
-  /** The page with the mails: `app.use("/dev/inbox", inbox.router)`. Whoever can open it can follow the links. */
+  /** The page with the mails: `app.use("/dev/inbox", inbox.router)`. Whoever can open it can use the links and codes. */
   readonly router: Router;
+}
+
+/** What the functions are handed, of which the inbox keeps a part. */
+interface Content {
+  readonly user: UserLike;
+  readonly url?: string;
+  readonly newEmail?: string;
+  readonly otp?: string;
 }
 
 const MAX_MAILS = 50;
@@ -54,7 +70,8 @@ const STYLE = `body { max-width: 46rem; margin: auto; padding: 1.5rem 1rem; over
 ol { list-style: none; padding: 0 }
 li { padding: 1rem 0; border-top: 1px solid GrayText }
 h2 { font-size: 1.1rem; margin: 0 }
-p { margin: .25rem 0 }`;
+p { margin: .25rem 0 }
+code { font-size: 1.5rem; user-select: all }`;
 
 /**
  * Makes an inbox for development: the last 50 mails of the library, in memory, and a page that shows them.
@@ -69,26 +86,28 @@ export function devInbox(): DevInbox {
   }
   const mails: InboxMail[] = [];
 
-  function keep(kind: InboxMail["kind"], user: UserLike, url?: string, newEmail?: string) {
+  const keep = (kind: InboxMail["kind"]) => (content: Content) => {
+    const { user, url, newEmail, otp } = content;
     mails.unshift({
       kind,
       to: user.email,
       subject: SUBJECTS[kind],
       url,
       newEmail,
+      otp,
       at: new Date(),
     });
     mails.length = Math.min(mails.length, MAX_MAILS);
     return Promise.resolve();
-  }
+  };
 
   return {
-    resetPassword: ({ user, url }) => keep("resetPassword", user, url),
-    verification: ({ user, url }) => keep("verification", user, url),
-    changeEmailConfirmation: ({ user, url, newEmail }) =>
-      keep("changeEmailConfirmation", user, url, newEmail),
-    deleteAccountVerification: ({ user, url }) => keep("deleteAccountVerification", user, url),
-    existingUserSignUp: ({ user }) => keep("existingUserSignUp", user),
+    resetPassword: keep("resetPassword"),
+    verification: keep("verification"),
+    changeEmailConfirmation: keep("changeEmailConfirmation"),
+    deleteAccountVerification: keep("deleteAccountVerification"),
+    existingUserSignUp: keep("existingUserSignUp"),
+    twoFactorOTP: keep("twoFactorOTP"),
     verify: () => Promise.resolve(),
     close: () => Promise.resolve(),
     mails: () => [...mails],
@@ -116,12 +135,13 @@ ${list}`;
   return htmlPage({ title: "Inbox", nonce, style: STYLE, content });
 }
 
-function row({ subject, to, newEmail, url, at }: InboxMail): string {
+function row({ subject, to, newEmail, otp, url, at }: InboxMail): string {
   const time = at.toISOString();
   return `<li>
 <h2>${escapeHtml(subject)}</h2>
 <p>To ${escapeHtml(to)}, <time datetime="${time}">${time}</time></p>
 ${newEmail === undefined ? "" : `<p>New address: ${escapeHtml(newEmail)}</p>`}
+${otp === undefined ? "" : `<p><code>${escapeHtml(otp)}</code></p>`}
 ${url === undefined ? "" : `<p>${link(url)}</p>`}
 </li>`;
 }

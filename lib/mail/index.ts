@@ -3,7 +3,9 @@ export { escapeHtml } from "./layout.ts";
 export type { SmtpMailerOptions } from "./options.ts";
 export { smtpMailer, type SmtpMailer } from "./smtp-mailer.ts";
 export type {
+  CodeData,
   Letter,
+  Lifetime,
   LinkData,
   MailData,
   MailExtras,

@@ -36,9 +36,11 @@ export function layOut(letter: Letter, data: LayoutData): WholeMail {
   };
 }
 
-function textOf({ paragraphs, button, notes = [] }: Letter, { appName, url }: LayoutData): string {
+function textOf(letter: Letter, { appName, url }: LayoutData): string {
+  const { paragraphs, code, button, notes = [] } = letter;
+  const digits = code === undefined ? [] : [code];
   const link = button === undefined || url === undefined ? [] : [`${button}\n${url}`];
-  return `${[...paragraphs, ...link, ...notes].join("\n\n")}\n\n-- \n${appName}\n`;
+  return `${[...paragraphs, ...digits, ...link, ...notes].join("\n\n")}\n\n-- \n${appName}\n`;
 }
 
 const RIGHT_TO_LEFT: ReadonlySet<string | undefined> = new Set(["ar", "fa", "he", "ur"]);
@@ -60,6 +62,7 @@ const STYLE = {
   app: "margin:0 0 24px;font-size:14px;font-weight:600;color:#5b6472",
   heading: "margin:0 0 16px;font-size:22px;line-height:1.3;font-weight:700",
   paragraph: "margin:0 0 16px",
+  code: "margin:24px 0;font-size:32px;line-height:1.2;font-weight:700;font-family:ui-monospace,Consolas,Menlo,monospace",
   action: "margin:28px 0",
   button:
     "display:inline-block;padding:12px 24px;border-radius:8px;background:#1f5fd0;color:#ffffff;font-weight:600;text-decoration:none",
@@ -69,7 +72,7 @@ const STYLE = {
 } as const;
 
 function htmlOf(letter: Letter, { appName, language, url }: LayoutData): string {
-  const { subject, paragraphs, button, linkNote, notes = [] } = letter;
+  const { subject, paragraphs, code, button, linkNote, notes = [] } = letter;
   const direction = RIGHT_TO_LEFT.has(language.split("-")[0]) ? "rtl" : "ltr";
   const link = button === undefined || url === undefined ? undefined : { button, url, linkNote };
   const quiet = notes.map((note) => quietly(escapeHtml(note)));
@@ -91,6 +94,7 @@ ${[
   `<p class="quiet" style="${STYLE.app}">${escapeHtml(appName)}</p>`,
   `<h1 style="${STYLE.heading}">${escapeHtml(oneLine(subject))}</h1>`,
   ...paragraphs.map((text) => `<p style="${STYLE.paragraph}">${escapeHtml(text)}</p>`),
+  ...(code === undefined ? [] : [`<p style="${STYLE.code}">${escapeHtml(code)}</p>`]),
   ...(link === undefined ? [] : [buttonOf(link)]),
   ...(quiet.length === 0 ? [] : [`<hr class="line" style="${STYLE.line}">`]),
   ...quiet,

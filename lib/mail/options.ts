@@ -24,9 +24,10 @@ export interface SmtpMailerOptions {
   /** Replaces messages, or adds languages. Default: `{}`, the built-in ones. */
   readonly templates?: Templates | undefined;
   /**
-   * Lifetimes of links in seconds, for the words in the mail: what the library was given as
-   * `emailAndPassword.resetPasswordTokenExpiresIn` and `user.deleteUser.deleteTokenExpiresIn`. The other links say
-   * it themselves. Default: `{}`; the mail then says that the time is limited.
+   * Lifetimes of links and codes in seconds, for the words in the mail: what the library was given as
+   * `emailAndPassword.resetPasswordTokenExpiresIn`, `user.deleteUser.deleteTokenExpiresIn` and, there in minutes,
+   * `otpOptions.period` of `twoFactor()`. The other links say it themselves. Default: `{}`; the mail then says that
+   * the time is limited.
    */
   readonly expiresIn?:
     | {
@@ -34,6 +35,8 @@ export interface SmtpMailerOptions {
         readonly resetPassword?: number | undefined;
         /** Seconds. Default: unknown. */
         readonly deleteAccountVerification?: number | undefined;
+        /** Seconds. Default: unknown. */
+        readonly twoFactorOTP?: number | undefined;
       }
     | undefined;
   /**
@@ -109,12 +112,16 @@ const schema = z.strictObject(
           changeEmailConfirmation: templatesOf("changeEmailConfirmation"),
           deleteAccountVerification: templatesOf("deleteAccountVerification"),
           existingUserSignUp: templatesOf("existingUserSignUp"),
+          twoFactorOTP: templatesOf("twoFactorOTP"),
         },
         "an object",
       )
       .default({}),
     expiresIn: z
-      .strictObject({ resetPassword: seconds, deleteAccountVerification: seconds }, "an object")
+      .strictObject(
+        { resetPassword: seconds, deleteAccountVerification: seconds, twoFactorOTP: seconds },
+        "an object",
+      )
       .default({}),
     requireTLS: z.boolean("true or false").optional(),
     tls: z
@@ -187,6 +194,7 @@ function mergeTemplates(given: Templates): Settings["templates"] {
     changeEmailConfirmation: merge("changeEmailConfirmation"),
     deleteAccountVerification: merge("deleteAccountVerification"),
     existingUserSignUp: merge("existingUserSignUp"),
+    twoFactorOTP: merge("twoFactorOTP"),
   };
 }
 

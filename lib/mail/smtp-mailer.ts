@@ -5,7 +5,15 @@ import { inWords, pickLanguage } from "./language.ts";
 import { layOut, oneLine } from "./layout.ts";
 import { greetingName, lifetimeOf } from "./mail-data.ts";
 import { readOptions, type Settings, type SmtpMailerOptions } from "./options.ts";
-import type { Letter, LinkData, MailExtras, MessageName, WholeMail } from "./templates.ts";
+import type {
+  CodeData,
+  Letter,
+  Lifetime,
+  LinkData,
+  MailExtras,
+  MessageName,
+  WholeMail,
+} from "./templates.ts";
 import { openTransport } from "./transport.ts";
 
 /**
@@ -29,6 +37,11 @@ export interface SmtpMailer {
     event: { readonly user: UserLike },
     request?: Request,
   ) => Promise<void>;
+  /** `otpOptions.sendOTP` of `twoFactor()` */
+  readonly twoFactorOTP: (
+    event: { readonly user: UserLike; readonly otp: string },
+    request?: Request,
+  ) => Promise<void>;
   /** Connects and signs in once, to find a wrong `url` at start. Rejects with the reason. */
   readonly verify: () => Promise<void>;
   /** Waits for the mails under way, then ends the connections; mails handed in later are rejected. */
@@ -39,8 +52,10 @@ export interface SmtpMailer {
 interface Occasion<M extends MessageName> {
   readonly user: UserLike;
   readonly request: Request | undefined;
-  /** Undefined: a mail without link. */
-  readonly link?: Pick<LinkData, "url" | "token">;
+  /** Where the button leads. Default: a mail without link. */
+  readonly url?: string;
+  /** Parts of the mail that no log may show. Default: none. */
+  readonly secrets?: readonly string[];
   readonly extras: (language: string) => MailExtras[M];
 }
 
@@ -60,7 +75,7 @@ export function smtpMailer(options: SmtpMailerOptions): SmtpMailer {
     gate.pass(() => write(message, occasion));
 
   async function write<M extends MessageName>(message: M, occasion: Occasion<M>): Promise<void> {
-    const { user, request, link, extras } = occasion;
+    const { user, request, url, secrets = [], extras } = occasion;
     if (!isAddress(user.email)) throw new Error("the user has an address that cannot be mailed to");
     const language = languageOf(settings, message, request);
     const template = settings.templates[message].get(language);
@@ -68,20 +83,17 @@ export function smtpMailer(options: SmtpMailerOptions): SmtpMailer {
     const { appName } = settings;
     const data = { appName, language, user, name: greetingName(user.name), ...extras(language) };
     const written = checked(await template(data), `templates.${message}.${language}`);
-    const mail =
-      "text" in written ? written : layOut(written, { appName, language, url: link?.url });
-    const secrets = link === undefined ? [] : [link.url, link.token];
+    const mail = "text" in written ? written : layOut(written, { appName, language, url });
     await transport.send({ ...mail, subject: oneLine(mail.subject), to: user.email, secrets });
   }
 
   /** What all mails with a link have in common. */
   function about(message: MessageName, { user, url, token }: Mail, request: Request | undefined) {
     const expiresIn = settings.expiresIn[message] ?? lifetimeOf(token);
-    const linkData = (language: string): LinkData => {
-      const duration = expiresIn === undefined ? undefined : inWords(expiresIn, language);
-      return { url, token, expiresIn, duration };
+    const extras = (language: string): LinkData => {
+      return { url, token, ...lifetimeIn(language, expiresIn) };
     };
-    return { user, request, link: { url, token }, extras: linkData };
+    return { user, request, url, secrets: [url, token], extras };
   }
 
   const sendLink =
@@ -101,11 +113,25 @@ export function smtpMailer(options: SmtpMailerOptions): SmtpMailer {
     deleteAccountVerification: sendLink("deleteAccountVerification"),
     existingUserSignUp: ({ user }, request) =>
       send("existingUserSignUp", { user, request, extras: () => ({}) }),
+    twoFactorOTP({ user, otp }, request) {
+      const { twoFactorOTP: expiresIn } = settings.expiresIn;
+      const extras = (language: string): CodeData => {
+        return { otp, ...lifetimeIn(language, expiresIn) };
+      };
+      return send("twoFactorOTP", { user, request, secrets: [otp], extras });
+    },
     verify: () => gate.pass(transport.verify),
     async close() {
       await gate.close();
       transport.close();
     },
+  };
+}
+
+function lifetimeIn(language: string, expiresIn: number | undefined): Lifetime {
+  return {
+    expiresIn,
+    duration: expiresIn === undefined ? undefined : inWords(expiresIn, language),
   };
 }
 

@@ -11,16 +11,26 @@ export interface MailData {
   readonly name: string | undefined;
 }
 
+/** How long the link or code of a mail lasts. */
+export interface Lifetime {
+  /** Seconds; undefined when unknown. */
+  readonly expiresIn: number | undefined;
+  /** The same in words of the language, never more than it is: `"1 hour"`. */
+  readonly duration: string | undefined;
+}
+
 /** What templates of mails with a link are told besides. */
-export interface LinkData {
+export interface LinkData extends Lifetime {
   /** Contains the token. */
   readonly url: string;
   /** For links of the app's own. */
   readonly token: string;
-  /** Lifetime of the link in seconds; undefined when unknown. */
-  readonly expiresIn: number | undefined;
-  /** The same in words of the language, never more than it is: `"1 hour"`. */
-  readonly duration: string | undefined;
+}
+
+/** What templates of mails with a code are told besides. */
+export interface CodeData extends Lifetime {
+  /** Digits. */
+  readonly otp: string;
 }
 
 /** Each message, and what its template is told besides {@link MailData}. */
@@ -32,6 +42,8 @@ export interface MailExtras {
   readonly deleteAccountVerification: LinkData;
   /** Has no link. */
   readonly existingUserSignUp: object;
+  /** Has no link. */
+  readonly twoFactorOTP: CodeData;
 }
 
 /** Name of a mail. */
@@ -44,14 +56,17 @@ export const MESSAGES = [
   "changeEmailConfirmation",
   "deleteAccountVerification",
   "existingUserSignUp",
+  "twoFactorOTP",
 ] as const satisfies readonly MessageName[];
 
 /** The words of a mail as plain text; HTML and text are made of them, and everything is escaped. */
 export interface Letter {
   /** Line breaks in it become spaces. */
   readonly subject: string;
-  /** Above the button. */
+  /** Above code and button. */
   readonly paragraphs: readonly string[];
+  /** Shown large below the paragraphs, on a line of its own. Default: none. */
+  readonly code?: string | undefined;
   /** Words on the button that opens the link. Without them there is neither button nor link. */
   readonly button?: string | undefined;
   /** Introduces the link written out below the button. Default: none. */

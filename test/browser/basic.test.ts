@@ -74,6 +74,28 @@ describe("examples/basic in a browser", function () {
     await on.getByRole("button", { name: "Sign in" }).click();
   }
 
+  /** Signs out, and in with the password; what comes then is the test's. */
+  async function signInAgain(email: string): Promise<void> {
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByRole("link", { name: "Sign up" }).first().waitFor();
+    await page.goto("/sign-in?callbackURL=%2Fsecurity");
+    await fillSignIn(page, email);
+  }
+
+  /** The code of the newest mail, read in a tab of its own. */
+  async function readMailedCode(email: string): Promise<string> {
+    const inbox = await context.newPage();
+    await inbox.goto("/dev/inbox");
+    const mail = inbox.getByRole("listitem").first();
+    await mail.getByRole("heading", { name: "Your code" }).waitFor();
+    await mail.getByText(`To ${email}`).waitFor();
+    const code = await mail.locator("code").innerText();
+    await inbox.close();
+    return code;
+  }
+  /** As an authenticator shows it, "123 456". */
+  const spaced = (code: string) => code.replace(/^.{3}/, "$& ");
+
   /** Follows the newest link of the inbox. */
   async function followMail(subject: string): Promise<void> {
     await page.goto("/");
@@ -288,11 +310,12 @@ describe("examples/basic in a browser", function () {
   it("when a second factor is set up, then codes, backup codes and a trusted browser sign in", async () => {
     const email = await signUp();
     await page.getByRole("link", { name: "Codes, backup codes, trusted browsers" }).click();
-    await page.getByLabel("Password").fill("not the password");
-    await page.getByRole("button", { name: "Set up" }).click();
+    const setUp = page.locator("form[data-show=set-up]");
+    await setUp.getByLabel("Password").fill("not the password");
+    await setUp.getByRole("button", { name: "Set up" }).click();
     await page.getByText("Invalid password").waitFor();
-    await page.getByLabel("Password").fill(PASSWORD);
-    await page.getByRole("button", { name: "Set up" }).click();
+    await setUp.getByLabel("Password").fill(PASSWORD);
+    await setUp.getByRole("button", { name: "Set up" }).click();
     await page.locator("svg").waitFor();
     const uri = await page
       .getByRole("link", { name: "open it on this device" })
@@ -307,25 +330,19 @@ describe("examples/basic in a browser", function () {
     await page.getByRole("button", { name: "Switch on" }).click();
     await page.getByRole("button", { name: "Switch off" }).waitFor();
 
-    const signInAgain = async () => {
-      await page.getByRole("button", { name: "Sign out" }).click();
-      await page.getByRole("link", { name: "Sign up" }).first().waitFor();
-      await page.goto("/sign-in?callbackURL=%2Fsecurity");
-      await fillSignIn(page, email);
-    };
-    await signInAgain();
-    await page.waitForURL("**/sign-in/code?callbackURL=%2Fsecurity");
+    await signInAgain(email);
+    await page.waitForURL("**/sign-in/code?callbackURL=%2Fsecurity&methods=totp%2Cotp");
     await page.getByLabel("Code of the authenticator").fill("12 456");
     await page.getByRole("button", { name: "Go on" }).click();
     await page.getByText("Invalid code").waitFor();
-    await page.getByLabel("Code of the authenticator").fill(codeOf(1));
-    await page.getByLabel("Trust this browser").check();
+    await page.getByLabel("Code of the authenticator").fill(spaced(codeOf(1)));
+    await page.getByLabel("Trust this browser").first().check();
     await page.getByRole("button", { name: "Go on" }).click();
     await page.waitForURL("**/security");
     await page.getByText("trusted until").waitFor();
     await page.getByText("Chrome on Linux").waitFor();
 
-    await signInAgain();
+    await signInAgain(email);
     await page.waitForURL("**/security");
     await page.getByRole("button", { name: "Trust Chrome on Linux no more" }).click();
     await page.getByText("None: each sign-in asks for a code.").waitFor();
@@ -335,20 +352,55 @@ describe("examples/basic in a browser", function () {
     await replace.getByRole("button").click();
     await page.locator("#codes code").first().waitFor();
     const [backupCode = ""] = await page.locator("#codes code").allTextContents();
-    await signInAgain();
+    await signInAgain(email);
     await page.getByLabel("Backup code").fill(firstCodes[0] ?? "");
     await page.getByRole("button", { name: "Use it up" }).click();
     await page.getByText("Invalid backup code").waitFor();
     await page.getByLabel("Backup code").fill(backupCode);
     await page.getByRole("button", { name: "Use it up" }).click();
     await page.waitForURL("**/security");
-    await signInAgain();
+    await signInAgain(email);
     await page.getByLabel("Backup code").fill(backupCode);
     await page.getByRole("button", { name: "Use it up" }).click();
     await page.getByText("Invalid backup code").waitFor();
   });
 
-  for (const path of ["/", "/sign-up", "/sign-in", "/forgot-password", "/account", "/private"]) {
+  it("when codes are mailed, then the newest one signs in, spaces or not", async () => {
+    const email = await signUp();
+    await page.goto("/security");
+    const form = page.locator("form", { hasText: "Use mailed codes" });
+    await form.getByLabel("Password").fill(PASSWORD);
+    await form.getByRole("button").click();
+    await page.getByRole("button", { name: "Switch off" }).waitFor();
+
+    await signInAgain(email);
+    await page.waitForURL("**/sign-in/code?callbackURL=%2Fsecurity&methods=otp");
+    assert.equal(await page.getByLabel("Code of the authenticator").count(), 0);
+    await page.getByRole("button", { name: "Mail me a code" }).click();
+    await page.getByText("A code is on its way.").waitFor();
+    const code = await readMailedCode(email);
+    assert.match(code, /^\d{6}$/);
+    await page
+      .getByLabel("Code of the mail")
+      .fill(code.replace(/.$/, (last) => String(9 - Number(last))));
+    await page.getByRole("button", { name: "Confirm" }).click();
+    await page.getByText("Invalid code").waitFor();
+    await page.getByLabel("Code of the mail").fill(spaced(code));
+    await page.getByRole("button", { name: "Confirm" }).click();
+    await page.waitForURL("**/security");
+    await page.getByRole("button", { name: "Switch off" }).waitFor();
+  });
+
+  for (const path of [
+    "/",
+    "/sign-up",
+    "/sign-in",
+    "/sign-in/code",
+    "/forgot-password",
+    "/account",
+    "/security",
+    "/private",
+  ]) {
     it(`when a small phone opens ${path}, then nothing has to be scrolled sideways`, async () => {
       await signUp("Grace Brewster Murray Hopper of the United States Navy");
       await page.goto(path);

@@ -32,16 +32,18 @@ describe("devInbox()", () => {
     await mailer.changeEmailConfirmation({ ...mail, newEmail: "new@example.com" });
     await mailer.deleteAccountVerification(mail);
     await mailer.existingUserSignUp({ user });
+    await mailer.twoFactorOTP({ user, otp: "402817" });
     await mailer.verify();
     await mailer.close();
     assert.deepEqual(
-      inbox.mails().map(({ kind, to, url, newEmail }) => [kind, to, url, newEmail]),
+      inbox.mails().map(({ kind, to, url, newEmail, otp }) => [kind, to, url, newEmail, otp]),
       [
-        ["existingUserSignUp", user.email, undefined, undefined],
-        ["deleteAccountVerification", user.email, mail.url, undefined],
-        ["changeEmailConfirmation", user.email, mail.url, "new@example.com"],
-        ["verification", user.email, mail.url, undefined],
-        ["resetPassword", user.email, mail.url, undefined],
+        ["twoFactorOTP", user.email, undefined, undefined, "402817"],
+        ["existingUserSignUp", user.email, undefined, undefined, undefined],
+        ["deleteAccountVerification", user.email, mail.url, undefined, undefined],
+        ["changeEmailConfirmation", user.email, mail.url, "new@example.com", undefined],
+        ["verification", user.email, mail.url, undefined, undefined],
+        ["resetPassword", user.email, mail.url, undefined, undefined],
       ],
     );
   });
@@ -71,6 +73,16 @@ describe("devInbox()", () => {
     assert.ok(text.includes("To ada@example.com, <time"));
     assert.ok(text.includes(String(inbox.mails()[0]?.at.toISOString())));
     assert.ok(text.includes("New address: new@example.com"));
+  });
+
+  it("when it is a code, then the page shows it as text that a click selects", async () => {
+    await inbox.twoFactorOTP({ user, otp: "402817" });
+    const { text } = await open();
+    assert.ok(text.includes("<h2>Your code</h2>"));
+    assert.ok(text.includes("<code>402817</code>"));
+    assert.match(text, /code \{[^}]*user-select: all/);
+    await inbox.twoFactorOTP({ user, otp: "<script>" });
+    assert.doesNotMatch((await open()).text, /<script>/);
   });
 
   it("when a mail holds markup, then the page shows it as text", async () => {

@@ -117,6 +117,11 @@ describe("smtpMailer() options", () => {
         /templates\.resetPassword\["e!"\] must be a language tag/,
       ],
       ["a lifetime is 0", { expiresIn: { resetPassword: 0 } }, /expiresIn\.resetPassword must be/],
+      [
+        "a lifetime is in minutes",
+        { expiresIn: { twoFactorOTP: 0.5 } },
+        /twoFactorOTP must be a who/,
+      ],
       ["a lifetime is for no message", { expiresIn: { reset: 1 } }, /expiresIn has no option "re/],
       ["requireTLS is a text", { requireTLS: "no" }, /requireTLS must be true or false/],
       ["tls is a text", { tls: "no" }, /tls must be an object/],

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { betterAuth, type AuthOptions } from "../../lib/index.ts";
+import { betterAuth, twoFactor, type AuthOptions } from "../../lib/index.ts";
 import { smtpMailer, type SmtpMailer, type SmtpMailerOptions } from "../../lib/mail/index.ts";
 import { startMailServer, type MailServer } from "../support/mail.ts";
 
@@ -15,6 +15,7 @@ const user = {
 const token = "Zk3pQ9vT1xLw7rBn5cHd8sJf";
 const url = `https://app.example/auth/reset-password/${token}?callbackURL=%2Fnew&x=1`;
 const mail = { user, url, token };
+const otp = "402817";
 /** Says that it lives for two hours. */
 const jwt = `e30.${Buffer.from('{"iat":1000,"exp":8200}').toString("base64url")}.c2ln`;
 
@@ -87,6 +88,13 @@ describe("smtpMailer()", () => {
         /tried to sign up at Orchard with your address ada@example\.com/,
         false,
       ],
+      [
+        "twoFactorOTP",
+        (to) => to.twoFactorOTP({ user, otp }),
+        /^402817 is your code for Orchard$/,
+        /works once, and for a limited time only/,
+        false,
+      ],
     ];
     for (const [name, send, subject, says, hasLink] of messages) {
       it(`when it is ${name}, then it arrives complete`, async () => {
@@ -120,11 +128,24 @@ describe("smtpMailer()", () => {
     });
 
     it("when the lifetimes were given, then the mail says them", async () => {
-      const telling = make({ expiresIn: { resetPassword: 3600, deleteAccountVerification: 1800 } });
+      const telling = make({
+        expiresIn: { resetPassword: 3600, deleteAccountVerification: 1800, twoFactorOTP: 180 },
+      });
       await telling.resetPassword(mail);
       assert.match((await server.next()).text, /works once, and for 1 hour only/);
       await telling.deleteAccountVerification(mail);
       assert.match((await server.next()).text, /works once, and for 30 minutes only/);
+      await telling.twoFactorOTP({ user, otp });
+      assert.match((await server.next()).text, /works once, and for 3 minutes only/);
+    });
+
+    it("when it is a code, then that stands on a line of its own, and nothing is a link", async () => {
+      await mailer.twoFactorOTP({ user, otp });
+      const { text, html } = await server.next();
+      assert.match(text, /\n\n402817\n\n/);
+      assert.match(html, /<p [^>]*>402817<\/p>/);
+      assert.match(text, /If you did not try to sign in, change your password/);
+      assert.doesNotMatch(text + html, /href|https?:/);
     });
 
     it("when it goes into the options of betterAuth(), then it fits", () => {
@@ -138,6 +159,7 @@ describe("smtpMailer()", () => {
           changeEmail: { sendChangeEmailConfirmation: mailer.changeEmailConfirmation },
           deleteUser: { sendDeleteAccountVerification: mailer.deleteAccountVerification },
         },
+        plugins: [twoFactor({ otpOptions: { sendOTP: mailer.twoFactorOTP } })],
       } satisfies AuthOptions;
       assert.doesNotThrow(() => betterAuth({ ...options, logger: { disabled: true } }));
     });
@@ -242,6 +264,27 @@ describe("smtpMailer()", () => {
       }
     });
 
+    const codes: [string, RegExp, RegExp, RegExp][] = [
+      ["de", /^402817 ist Ihr Code für Orchard$/, /nur 3 Minuten lang/, /für begrenzte Zeit/],
+      ["fr", /^402817 est votre code pour Orchard$/, /3\sminutes seulement/, /une durée limitée/],
+    ];
+    for (const [language, says, lasts, unknown] of codes) {
+      it(`when it is a code in ${language}, then it comes first, with a lifetime if that is known`, async () => {
+        const telling = make({ expiresIn: { twoFactorOTP: 180 } });
+        await telling.twoFactorOTP({ user, otp }, asking(language));
+        const known = await server.next();
+        assert.match(known.subject, says);
+        assert.match(known.text, /^(Guten Tag|Bonjour) Ada Lovelace,\n[^]*\n\n402817\n\n/);
+        assert.match(known.text, lasts);
+        assert.match(known.text, /ändern Sie Ihr Passwort|changez votre mot de passe/);
+        assert.equal(known.link, "");
+        await mailer.twoFactorOTP({ user, otp }, asking(language));
+        const { text } = await server.next();
+        assert.match(text, unknown);
+        assert.doesNotMatch(text, /minute/i);
+      });
+    }
+
     it("when only German is offered, then everyone gets German", async () => {
       await make({ languages: ["de"] }).resetPassword(mail, asking("en"));
       assert.match((await server.next()).subject, /^Neues Passwort/);
@@ -270,6 +313,29 @@ describe("smtpMailer()", () => {
       assert.match(text, /Valido per 1 ora/);
       assert(html.includes("Ciao Ada Lovelace &lt;3"));
       assert.equal(link, url);
+    });
+
+    it("when one is for a code, then it is told the code and its lifetime, and shown with it", async () => {
+      const own = make({
+        templates: {
+          twoFactorOTP: {
+            it: (data) => ({
+              subject: `${data.otp} per ${data.appName}`,
+              paragraphs: [
+                `${data.name ?? "?"}: ${data.duration ?? "?"}, ${data.expiresIn ?? "?"} s`,
+              ],
+              code: `<${data.otp}>`,
+              notes: ["Nota"],
+            }),
+          },
+        },
+        expiresIn: { twoFactorOTP: 90 },
+      });
+      await own.twoFactorOTP({ user, otp }, asking("it"));
+      const { subject, text, html } = await server.next();
+      assert.equal(subject, "402817 per Orchard");
+      assert.match(text, /^Ada Lovelace: 1 minuto, 90 s\n\n<402817>\n\nNota\n/);
+      assert.match(html, /<p [^>]*>&lt;402817&gt;<\/p>/);
     });
 
     it("when one returns a whole mail, then it goes out as it is", async () => {
@@ -330,6 +396,14 @@ describe("smtpMailer()", () => {
       server.refuse(null);
       await mailer.resetPassword(mail);
       assert.equal((await server.next()).link, url);
+    });
+
+    it("when it repeats the code, then the error hides it", async () => {
+      server.refuse({ code: 554, text: `spam: "${otp} is your code"` });
+      await assert.rejects(mailer.twoFactorOTP({ user, otp }), ({ message }: Error) => {
+        assert.match(message, /554 spam: "\*\*\* is your code"$/);
+        return true;
+      });
     });
 
     it("when it repeats the link, then the error hides it", async () => {

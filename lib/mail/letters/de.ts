@@ -66,6 +66,20 @@ export const de: Letters = {
     ],
     notes: ["Falls Sie das nicht waren, ist nichts zu tun: Ihr Konto ist unverändert."],
   }),
+  twoFactorOTP: ({ appName, name, otp, duration }) => ({
+    subject: `${otp} ist Ihr Code für ${appName}`,
+    paragraphs: [
+      hello(name),
+      `Geben Sie diesen Code dort ein, wo ${appName} danach gefragt hat, und verraten Sie ihn niemandem.`,
+    ],
+    code: otp,
+    notes: [
+      duration === undefined
+        ? "Der Code gilt einmal und nur für begrenzte Zeit."
+        : `Der Code gilt einmal und nur ${duration} lang.`,
+      "Falls Sie sich nicht anmelden wollten, ändern Sie Ihr Passwort: Vielleicht kennt es jemand anderes.",
+    ],
+  }),
 };
 
 function validity(duration: string | undefined): string {

@@ -64,4 +64,16 @@ export const en: Letters = {
     ],
     notes: ["If it was not you, there is nothing to do: your account is as it was."],
   }),
+  twoFactorOTP: ({ appName, name, otp, duration }) => ({
+    subject: `${otp} is your code for ${appName}`,
+    paragraphs: [
+      hello(name),
+      `Enter this code where ${appName} asked for it, and tell it to nobody.`,
+    ],
+    code: otp,
+    notes: [
+      `The code works once, and for ${duration ?? "a limited time"} only.`,
+      "If you did not try to sign in, change your password: someone may know it.",
+    ],
+  }),
 };

@@ -65,6 +65,20 @@ export const fr: Letters = {
     ],
     notes: ["Si ce n’était pas vous, il n’y a rien à faire : votre compte est inchangé."],
   }),
+  twoFactorOTP: ({ appName, name, otp, duration }) => ({
+    subject: `${otp} est votre code pour ${appName}`,
+    paragraphs: [
+      hello(name),
+      `Saisissez ce code là où ${appName} vous l’a demandé, et ne le communiquez à personne.`,
+    ],
+    code: otp,
+    notes: [
+      duration === undefined
+        ? "Le code ne fonctionne qu’une fois et pour une durée limitée."
+        : `Le code ne fonctionne qu’une fois et pendant ${duration} seulement.`,
+      "Si vous n’avez pas essayé de vous connecter, changez votre mot de passe : quelqu’un le connaît peut-être.",
+    ],
+  }),
 };
 
 function validity(duration: string | undefined): string {
