@@ -100,6 +100,11 @@ const TABLES: readonly (readonly [heading: string, text: string, source: Source]
     { file: "routers/username/schemas.ts", root: "UsernameOptions" },
   ],
   [
+    "`twoFactor()`",
+    "Of `better-auth-express`, an entry of `plugins`; [what they are for](two-factor.md).",
+    { file: "routers/two-factor/schemas.ts", root: "TwoFactorOptions" },
+  ],
+  [
     "`smtpMailer()`",
     "Of `better-auth-express/mail`.",
     { file: "mail/options.ts", root: "SmtpMailerOptions" },
@@ -134,7 +139,8 @@ const INTRODUCTION = `# Options
 Made by \`npm run docs\` from the docstrings in \`lib\`. Names, nesting and defaults are Better Auth's, except where
 a default says so; Better Auth's options without effect here are accepted and named in a warning at start, and so are those
 marked "not in effect yet". An unknown name or a wrong value throws at start. Further down: entries of
-[\`additionalFields\`](#entries-of-additionalfields), [\`username()\`](#username), [\`smtpMailer()\`](#smtpmailer).`;
+[\`additionalFields\`](#entries-of-additionalfields), [\`username()\`](#username), [\`twoFactor()\`](#twofactor),
+[\`smtpMailer()\`](#smtpmailer).`;
 
 /** The chosen options, in this order. */
 export function renderChosenOptions(names: readonly string[]): string {

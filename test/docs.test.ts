@@ -59,6 +59,16 @@ describe("options without effect yet", () => {
   });
 });
 
+/** What links to headings of a document may name, as GitHub makes it of their text. */
+function anchorsOf(markdown: string): string[] {
+  return [...markdown.matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, "")
+      .replaceAll(" ", "-"),
+  );
+}
+
 describe("links in the documents", () => {
   const folders = ["", "docs", "docs/decisions", "examples/basic"];
   const documents = folders.flatMap((folder) =>
@@ -68,13 +78,18 @@ describe("links in the documents", () => {
   );
 
   for (const path of documents) {
-    it(`when ${path} links to a file, then that exists`, () => {
+    it(`when ${path} links to a file or a heading, then that exists`, () => {
       const text = readFileSync(join(root, path), "utf8");
-      const targets = [...text.matchAll(/\]\((?!https?:|#|mailto:)([^)#]+)/g)].map(
-        ([, target = ""]) => target,
+      const links = [...text.matchAll(/\]\((?!https?:|mailto:)([^)#]*)(?:#([^)]*))?\)/g)];
+      const missing = links.filter(([, file = "", anchor]) => {
+        const target = file === "" ? join(root, path) : join(root, dirname(path), file);
+        if (!existsSync(target)) return true;
+        return anchor !== undefined && !anchorsOf(readFileSync(target, "utf8")).includes(anchor);
+      });
+      assert.deepEqual(
+        missing.map(([link]) => link),
+        [],
       );
-      const missing = targets.filter((target) => !existsSync(join(root, dirname(path), target)));
-      assert.deepEqual(missing, []);
     });
   }
 

@@ -10,10 +10,10 @@ import { flag, publicUser } from "../core/schemas.ts";
 export interface TwoFactorOptions {
   /** Name of the app in an authenticator. Default: `appName`. */
   readonly issuer?: string | undefined;
-  /** Codes of an authenticator. */
+  /** Codes of an authenticator. Default: as below. */
   readonly totpOptions?:
     | {
-        /** Digits of a code. Default: 6. */
+        /** Number of digits, 6 or 8. Default: 6. */
         readonly digits?: 6 | 8 | undefined;
         /** Seconds of one code. Default: 30. */
         readonly period?: number | undefined;
@@ -23,27 +23,27 @@ export interface TwoFactorOptions {
         readonly allowPasswordless?: boolean | undefined;
       }
     | undefined;
-  /** Codes that the app sends. */
+  /** Codes that the app sends. Default: as below. */
   readonly otpOptions?:
     | {
         /** Sends a code, by mail say. Never waited for. Default: none; `/two-factor/send-otp` is refused. */
         readonly sendOTP?: SendOTP | undefined;
-        /** Minutes that a code lasts. Default: 3. */
+        /** Minutes (not seconds) that a code lasts. Default: 3. */
         readonly period?: number | undefined;
-        /** Digits of a code. Default: 6. */
+        /** Number of digits, 4 to 10. Default: 6. */
         readonly digits?: number | undefined;
-        /** Wrong tries after which a code is void. Default: 5. */
+        /** Number of wrong tries after which a code is void. Default: 5. */
         readonly allowedAttempts?: number | undefined;
         /** Form in the database. Default: `"hashed"`; `"plain"` with `advanced.compatibility`, as in Better Auth. */
         readonly storeOTP?: StoreOTP | undefined;
       }
     | undefined;
-  /** Codes for the day on which the authenticator is lost; each works once. */
+  /** Codes for the day on which the authenticator is lost; each works once. Default: as below. */
   readonly backupCodeOptions?:
     | {
-        /** How many there are. Default: 10. */
+        /** Number of codes. Default: 10. */
         readonly amount?: number | undefined;
-        /** Letters and digits of one. Default: 10. */
+        /** Characters of one, letters and digits. Default: 10. */
         readonly length?: number | undefined;
         /** Makes the codes. Default: random ones of `length`. */
         readonly customBackupCodesGenerate?: (() => string[]) | undefined;
@@ -62,7 +62,7 @@ export interface TwoFactorOptions {
   /** Asks users without a password for none. Default: false; they are refused. */
   readonly allowPasswordless?: boolean | undefined;
   /**
-   * Who has to have a second factor. Once `gracePeriod` is over, guards refuse such a user without one
+   * Who has to have a second factor. Once `gracePeriod` is over, guards and endpoints refuse such a user without one
    * (`TWO_FACTOR_ENROLMENT_REQUIRED`); social sign-in asks those with one for a code too. Default: nobody.
    */
   readonly required?: ((user: UserLike) => boolean | Promise<boolean>) | undefined;
@@ -72,16 +72,16 @@ export interface TwoFactorOptions {
   readonly gracePeriod?: number | undefined;
   /** Seconds for which a code satisfies `requireSession({ twoFactor: true })`. Default: 900. */
   readonly stepUpMaxAge?: number | undefined;
-  /** Without effect here; named once in a warning at start. */
+  /** Without effect here; named once in a warning at start. Default: none. */
   readonly schema?: unknown;
-  /** Without effect here; named once in a warning at start. */
+  /** Without effect here; named once in a warning at start. Default: none. */
   readonly twoFactorTable?: unknown;
-  /** Guard against guessing, across sign-ins. */
+  /** Guard against guessing, across sign-ins. Default: as below. */
   readonly accountLockout?:
     | {
         /** Locks at all. Default: true. */
         readonly enabled?: boolean | undefined;
-        /** Wrong codes in a row. Default: 10. */
+        /** Number of wrong codes in a row; five times as many in four times the duration for someone who is signed in. Default: 10. */
         readonly maxFailedAttempts?: number | undefined;
         /** Seconds of the lock. Default: 900. */
         readonly durationSeconds?: number | undefined;
@@ -209,6 +209,9 @@ export function createRules(options: TwoFactorOptions): TwoFactorRules {
   const { totpOptions, otpOptions, backupCodeOptions, ...rest } = parsed.data;
   const { issuer, required, requiredFrom, allowPasswordless } = rest;
   const { sendOTP, storeOTP } = otpOptions;
+  if (totpOptions.disable && sendOTP === undefined) {
+    throw new TypeError("twoFactor(): totpOptions.disable leaves no codes without otpOptions.sendOTP");
+  }
   const { customBackupCodesGenerate } = backupCodeOptions;
   return {
     ...rest,
@@ -225,21 +228,29 @@ export function createRules(options: TwoFactorOptions): TwoFactorRules {
   };
 }
 
-/** One line for the log about options that have no effect here; none without them. */
+/** Lines for the log about options that have no effect. */
 export function warningsAbout(options: TwoFactorOptions): string[] {
-  const names = (["schema", "twoFactorTable"] as const).filter(
-    (name) => options[name] !== undefined,
-  );
-  return names.length === 0
-    ? []
-    : [`twoFactor(): these options have no effect here: ${names.join(", ")}`];
+  const idle = namesOf(options, ["schema", "twoFactorTable"]);
+  const policy = options.required === undefined ? namesOf(options, POLICY) : [];
+  return [
+    ...(idle === "" ? [] : [`twoFactor(): these options have no effect here: ${idle}`]),
+    ...(policy === "" ? [] : [`twoFactor(): without required, ${policy} has no effect`]),
+  ];
+}
+
+/** Options about whom `required` names. */
+const POLICY = ["requiredFrom", "gracePeriod"] as const;
+
+/** Those of the options that are given. */
+function namesOf(options: TwoFactorOptions, names: readonly (keyof TwoFactorOptions)[]): string {
+  return names.filter((name) => options[name] !== undefined).join(", ");
 }
 
 function wrongOption({ issues }: z.ZodError): TypeError {
   const texts = issues.map((issue) => {
     const name = issue.path.join(".");
     return issue.code === "unrecognized_keys"
-      ? `${[name, issue.keys.join(", ")].filter(Boolean).join(".")} is not an option`
+      ? `${[name, issue.keys.join(", ")].filter(Boolean).join(".")} is not an option (docs/options.md lists them)`
       : `${name} must be ${issue.message}`;
   });
   return new TypeError(`twoFactor(): ${texts.join("; ")}`);
