@@ -349,7 +349,7 @@ export class Html {
   }
 }
 
-/** Sign-in pauses for another proof; the body is sent with status 200. */
+/** Sign-in pauses for another proof; the body is sent with status 200, if the feature's `extends` has its schema. */
 export class Challenge {
   readonly body: Readonly<Record<string, unknown>>;
   constructor(body: Readonly<Record<string, unknown>>) {

@@ -1,5 +1,5 @@
 import express from "express";
-import { betterAuth, username } from "../../lib/index.ts";
+import { betterAuth, twoFactor, username } from "../../lib/index.ts";
 import { isSame, typeOf } from "./same.ts";
 
 // Never run: the compiler is the test.
@@ -24,3 +24,30 @@ export async function calls(): Promise<void> {
 
 export const without = betterAuth();
 isSame<"signInUsername" extends keyof typeof without.api ? true : false, false>(true);
+
+/** With a second factor, a sign-in may answer that it waits for one. */
+export async function secondFactor(headers: Headers): Promise<string | undefined> {
+  const { api, requireSession } = betterAuth({ plugins: [username(), twoFactor()] });
+  const answer = await api.signInEmail({ body: { email: "ada@example.com", password: "x" } });
+  // @ts-expect-error there may be no session yet
+  isSame<typeof answer.token, string>(true);
+  if ("twoFactorRedirect" in answer) {
+    typeOf(answer.twoFactorRedirect).is<true>(true);
+    return typeOf(answer.twoFactorMethods).is<("totp" | "otp")[]>(true)[0];
+  }
+  typeOf(answer.user.twoFactorEnabled).is<boolean>(true);
+  typeOf(answer.session.expiresAt).is<Date>(true);
+
+  const body = { username: "ada", password: "x" };
+  const { response } = await api.signInUsername({ body, headers, returnHeaders: true });
+  if ("twoFactorRedirect" in response) return response.twoFactorMethods[0];
+  typeOf(response.user.username).is<string | null>(true);
+
+  const signedUp = await api.signUpEmail({ body: { ...body, name: "A", email: "a@example.com" } });
+  typeOf(signedUp.user.twoFactorEnabled).is<boolean>(true);
+  isSame<keyof typeof signedUp, "token" | "user" | "session">(true);
+  express().get("/me", requireSession, (req) => {
+    typeOf(req.auth.user.twoFactorEnabled).is<boolean>(true);
+  });
+  return response.token;
+}

@@ -109,6 +109,12 @@ export const codeBody = z.object({
 /** Answer of every endpoint that verifies a code. */
 export const verified = z.object({ token: z.string(), user: publicUser });
 
+/** Answer of a sign-in that waits for its second factor. */
+export const challenged = z.object({
+  twoFactorRedirect: z.literal(true),
+  twoFactorMethods: z.array(z.enum(["totp", "otp"])),
+});
+
 /** The caller's password; users without one need none where the options say so. */
 export function passwordField({ allowPasswordless }: Pick<TwoFactorRules, "allowPasswordless">) {
   const password = z.string().max(MAX_PASSWORD_LENGTH);
