@@ -3,7 +3,7 @@ import type { Hooks } from "./context.ts";
 import type { AnyEndpoint, Endpoint, Signature } from "./endpoint.ts";
 import type { ErrorTable } from "./errors.ts";
 import type { ModelName } from "./models/index.ts";
-import type { PublicSession, PublicUser, WithRecords } from "./views.ts";
+import type { PublicSession, PublicUser, SessionView, UserView } from "./views.ts";
 
 /** A feature: what `username()`, `admin()` and the others return, and what the core is made of. */
 export interface Plugin<
@@ -106,6 +106,17 @@ type AddedAnswer<P, Name> = P extends { readonly answers?: infer Answers }
     ? Answers[Name]
     : never
   : never;
+
+/** Puts the records of an instance in the place of `UserView` and `SessionView`, wherever an answer has one. */
+type WithRecords<T, U, S> = T extends UserView
+  ? U
+  : T extends SessionView
+    ? S
+    : T extends Date
+      ? T
+      : T extends object
+        ? { [K in keyof T]: WithRecords<T[K], U, S> }
+        : T;
 
 type CallOf<E extends AnyEndpoint, P, U, S> =
   E extends Endpoint<string, infer Types>
