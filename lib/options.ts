@@ -13,8 +13,9 @@ import { inertNames, memberGroup, type Inert, type InertPath } from "./known-opt
 
 type Awaitable<T> = T | Promise<T>;
 
-/** The user that callbacks receive. */
+/** The user that callbacks receive, as answers show it: fields of features and `additionalFields` besides these. */
 export interface UserLike {
+  readonly [field: string]: unknown;
   /** 24 hex digits, lower case. */
   readonly id: string;
   readonly name: string;
