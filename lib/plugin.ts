@@ -107,7 +107,10 @@ type AddedAnswer<P, Name> = P extends { readonly answers?: infer Answers }
     : never
   : never;
 
-/** Puts the records of an instance in the place of `UserView` and `SessionView`, wherever an answer has one. */
+/**
+ * Puts the records of an instance in the place of `UserView` and `SessionView`, wherever an answer has one. Stands where
+ * it is used, because editors and declarations would show an imported alias by its name.
+ */
 type WithRecords<T, U, S> = T extends UserView
   ? U
   : T extends SessionView

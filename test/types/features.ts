@@ -1,5 +1,5 @@
-import express from "express";
-import { betterAuth, twoFactor, username } from "../../lib/index.ts";
+import express, { type Router } from "express";
+import { betterAuth, twoFactor, username, type Plugin } from "../../lib/index.ts";
 import { isSame, typeOf } from "./same.ts";
 
 // Never run: the compiler is the test.
@@ -62,4 +62,19 @@ export async function secondFactor(headers: Headers): Promise<string | undefined
     }>(true);
   });
   return response.token;
+}
+
+/** The Router of each feature has its name. */
+export function routers(plugins: Plugin[]): void {
+  const { routers: all } = betterAuth({ plugins: [username(), twoFactor()] });
+  typeOf(all).is<Readonly<Record<"core" | "email-password" | "username" | "two-factor", Router>>>(
+    true,
+  );
+  express().use("/auth", all.core, all["email-password"], all.username, all["two-factor"]);
+  // @ts-expect-error no feature has that name
+  express().use(all.twoFactor);
+  // @ts-expect-error the feature is not among the plugins
+  express().use(without.routers.username);
+  const { routers: some } = betterAuth({ plugins });
+  typeOf(some["username"]).is<Router | undefined>(true);
 }
