@@ -29,7 +29,7 @@ export const REMEDIES: Readonly<Record<string, string>> = {
   MISSING_OR_NULL_ORIGIN:
     "A program with cookies sends `Origin: <origin of baseURL>`, or uses `Authorization: Bearer` and no cookies.",
   NOT_FOUND:
-    "Compare the path: letter case and a slash at the end count. Is the router mounted at the root, or the path in `disabledPaths`?",
+    "Compare the path: letter case and a slash at the end count. Is its feature among `plugins`, the router mounted at the root, or the path in `disabledPaths`?",
   NO_FIELDS_TO_UPDATE: "Send at least one field that may be changed.",
   PASSWORD_COMPROMISED:
     "Choose another password: this one is common, known from a breach (`emailAndPassword.haveIBeenPwned`), or the address itself.",

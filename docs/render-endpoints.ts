@@ -1,3 +1,4 @@
+import { z } from "zod";
 import type { AnyEndpoint } from "../lib/endpoint.ts";
 import { errorsOf } from "../lib/error-list.ts";
 import type { Plugin } from "../lib/plugin.ts";
@@ -44,11 +45,16 @@ export function renderEndpoints(features: readonly Plugin[]): string {
 
 /** What a feature adds to endpoints of others. */
 function additions(others: NonNullable<Plugin["extends"]>): string[] {
-  const lines = Object.entries(others).map(([name, { body = {}, errors = {} }]) => {
-    const [fields, codes] = [Object.keys(body), Object.keys(errors)].map((each) =>
-      each.map(code).join(" "),
-    );
-    return `- ${code(name)}: fields ${String(fields)}; codes ${String(codes)}`;
+  const lines = Object.entries(others).map(([name, { body, response, errors }]) => {
+    const added = [
+      ["fields", body],
+      ["in place of its answer", response instanceof z.ZodObject ? response.shape : undefined],
+      ["codes", errors],
+    ] as const;
+    const parts = added
+      .filter(([, names]) => names !== undefined)
+      .map(([what, names = {}]) => [what, ...Object.keys(names).map(code)].join(" "));
+    return `- ${code(name)}: ${parts.join("; ")}`;
   });
   return lines.length === 0 ? [] : [`Adds to other endpoints:\n\n${lines.join("\n")}`];
 }

@@ -37,7 +37,7 @@ export interface AuthInstance<O extends AuthOptions> {
   /** The same object: the Router of all features. */
   readonly router: Router;
   /** Each feature's Router alone, by id; what it does not know goes on to the app. */
-  readonly routers: Readonly<Record<string, Router>>;
+  readonly routers: Readonly<Record<FeaturesOf<O>["id"], Router>>;
   /** Lets requests with a live session pass and puts `{ session, user }` on `req.auth`. */
   readonly requireSession: SessionGuard<UserOf<O>, SessionOf<O>>;
   /** As `requireSession`, for administrators: a role among `adminRoles`, or an id in `adminUserIds`. */
@@ -136,7 +136,7 @@ function assemble<O extends AuthOptions>(
   const inferred: object = {};
   const instance = {
     router: combined,
-    routers: Object.freeze(Object.fromEntries(byFeature)),
+    routers: Object.freeze(Object.fromEntries(byFeature)) as Auth<O>["routers"],
     requireSession: createGuard(context, found),
     requireAdmin: createAdminGuard(context, found),
     api: createApi(context, features),

@@ -9,7 +9,7 @@ import type { Account } from "./models/account.ts";
 import type { KnownSession, Session } from "./models/session.ts";
 import type { User } from "./models/user.ts";
 import type { Config } from "./options.ts";
-import type { ShownSession, Views } from "./views.ts";
+import type { ActiveView, ShownSession, Views } from "./views.ts";
 
 /** Everything that one instance of `betterAuth()` shares between its endpoints; frozen. */
 export interface AuthContext {
@@ -152,7 +152,7 @@ export interface ActiveSession {
    * What the copy in the cookie holds, when that was read instead of the database. `session` and `user` are made of it:
    * they lack the app's fields that answers do not show, or show transformed.
    */
-  readonly shown?: ShownSession;
+  readonly shown?: ActiveView;
 }
 
 /** A sign-in that waits for its second factor. */
@@ -351,7 +351,7 @@ export class Html {
   }
 }
 
-/** Sign-in pauses for another proof; the body is sent with status 200. */
+/** Sign-in pauses for another proof; the body is sent with status 200, if the feature's `extends` has its schema. */
 export class Challenge {
   readonly body: Readonly<Record<string, unknown>>;
   constructor(body: Readonly<Record<string, unknown>>) {

@@ -21,10 +21,14 @@ export function extendFeatures(features: readonly Plugin[]): readonly Plugin[] {
   }));
 }
 
-function extend(endpoint: AnyEndpoint, { body = {}, errors = {} }: Extension): AnyEndpoint {
+function extend(
+  endpoint: AnyEndpoint,
+  { body = {}, response, errors = {} }: Extension,
+): AnyEndpoint {
   return {
     ...endpoint,
     body: endpoint.body instanceof z.ZodObject ? endpoint.body.extend(body) : endpoint.body,
+    response: response === undefined ? endpoint.response : z.union([endpoint.response, response]),
     errors: { ...endpoint.errors, ...errors },
   };
 }

@@ -22,4 +22,4 @@ export { twoFactor, type TwoFactorOptions } from "./routers/two-factor/index.ts"
 export { username, type UsernameOptions } from "./routers/username/index.ts";
 export type { IndexFailure, IndexReport } from "./services/indexes.ts";
 export type { SessionOf, UserOf } from "./record-types.ts";
-export type { PublicSession, PublicUser, ShownSession } from "./views.ts";
+export type { PublicSession, PublicUser, SessionView, ShownSession, UserView } from "./views.ts";

@@ -13,8 +13,9 @@ import { inertNames, memberGroup, type Inert, type InertPath } from "./known-opt
 
 type Awaitable<T> = T | Promise<T>;
 
-/** The user that callbacks receive. */
+/** The user that callbacks receive, as answers show it: fields of features and `additionalFields` besides these. */
 export interface UserLike {
+  readonly [field: string]: unknown;
   /** 24 hex digits, lower case. */
   readonly id: string;
   readonly name: string;
@@ -1301,11 +1302,15 @@ function refuseTakenNames(data: ParsedOptions): void {
   }
 }
 
+/** What is turned on in `plugins`, by the name of its function. */
+const FEATURES: readonly string[] = ["username", "twoFactor"];
+
 /** What to do in place of a plugin of Better Auth, by its id. */
 const INSTEAD_OF_PLUGIN: Readonly<Record<string, string>> = {
   bearer: "here bearer is always on, remove it",
   "have-i-been-pwned": "here it is the option emailAndPassword.haveIBeenPwned: true",
   username: "import username from better-auth-express",
+  "two-factor": "import twoFactor from better-auth-express",
 };
 
 /** @throws TypeError when an entry is not of this package's kind, or two have one id */
@@ -1434,6 +1439,9 @@ function hasNo(
   known: readonly unknown[],
 ): string {
   const each = names.map((name) => {
+    if (path.length === 0 && FEATURES.includes(String(name))) {
+      return `has no option "${String(name)}"; pass plugins: [${String(name)}()]`;
+    }
     const nearest = closestMatch(String(name), known.map(String)) ?? "";
     return `has no option "${String(name)}"; the nearest is "${nearest}"`;
   });

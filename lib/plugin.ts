@@ -3,7 +3,7 @@ import type { Hooks } from "./context.ts";
 import type { AnyEndpoint, Endpoint, Signature } from "./endpoint.ts";
 import type { ErrorTable } from "./errors.ts";
 import type { ModelName } from "./models/index.ts";
-import type { PublicSession, PublicUser, WithRecords } from "./views.ts";
+import type { PublicSession, PublicUser, SessionView, UserView } from "./views.ts";
 
 /** A feature: what `username()`, `admin()` and the others return, and what the core is made of. */
 export interface Plugin<
@@ -11,6 +11,7 @@ export interface Plugin<
   Endpoints extends readonly AnyEndpoint[] = readonly AnyEndpoint[],
   Fields extends Exposed = Exposed,
   ServerCalls extends readonly AnyEndpoint[] = readonly AnyEndpoint[],
+  Answers extends object = object,
 > {
   /** Name of its router on `auth.routers`, kebab-case. */
   readonly id: Id;
@@ -22,7 +23,9 @@ export interface Plugin<
   /** What `auth.api` alone has: trusted calls without a route. */
   readonly serverCalls?: ServerCalls;
   /** What it adds to endpoints of other features, by their names. */
-  readonly extends?: Readonly<Record<string, Extension>>;
+  readonly extends?: Extensions;
+  /** Answers that it adds, by the names of the endpoints; exists for the compiler only. */
+  readonly answers?: Answers;
   readonly hooks?: Hooks;
   /** For the log at start: options that are accepted and have no effect, say. */
   readonly warnings?: readonly string[];
@@ -32,8 +35,18 @@ export interface Plugin<
 export interface Extension {
   /** Fields of the body. */
   readonly body?: z.core.$ZodShape;
+  /** What may be answered in place of the endpoint's own answer. */
+  readonly response?: z.ZodType;
   readonly errors?: ErrorTable;
 }
+
+type Extensions = Readonly<Record<string, Extension>>;
+
+type AnswersOf<X> = {
+  readonly [
+    Name in keyof X as X[Name] extends { readonly response: z.ZodType } ? Name : never
+  ]: X[Name] extends { readonly response: infer R extends z.ZodType } ? z.output<R> : never;
+};
 
 /** Field → value shown when it is unset, by record. */
 export interface Exposed {
@@ -47,9 +60,12 @@ export function plugin<
   const Endpoints extends readonly AnyEndpoint[],
   Fields extends Exposed = Record<never, never>,
   const ServerCalls extends readonly AnyEndpoint[] = readonly [],
+  Added extends Extensions = Record<never, never>,
 >(
-  definition: Plugin<Id, Endpoints, Fields, ServerCalls>,
-): Plugin<Id, Endpoints, Fields, ServerCalls> {
+  definition: Plugin<Id, Endpoints, Fields, ServerCalls, AnswersOf<Added>> & {
+    readonly extends?: Added;
+  },
+): Plugin<Id, Endpoints, Fields, ServerCalls, AnswersOf<Added>> {
   return definition;
 }
 
@@ -84,10 +100,31 @@ export interface ApiCall<Args, Answer> {
   ): Promise<{ readonly headers: Headers; readonly response: Answer }>;
 }
 
-type CallOf<E, U, S> =
+/** What these features add to the answers of the endpoint of that name; never when nothing. */
+type AddedAnswer<P, Name> = P extends { readonly answers?: infer Answers }
+  ? Name extends keyof Answers
+    ? Answers[Name]
+    : never
+  : never;
+
+/**
+ * Puts the records of an instance in the place of `UserView` and `SessionView`, wherever an answer has one. Stands where
+ * it is used, because editors and declarations would show an imported alias by its name.
+ */
+type WithRecords<T, U, S> = T extends UserView
+  ? U
+  : T extends SessionView
+    ? S
+    : T extends Date
+      ? T
+      : T extends object
+        ? { [K in keyof T]: WithRecords<T[K], U, S> }
+        : T;
+
+type CallOf<E extends AnyEndpoint, P, U, S> =
   E extends Endpoint<string, infer Types>
     ? Types extends Signature<unknown, unknown, unknown, infer Answer>
-      ? ApiCall<ApiArguments<Types>, WithRecords<Answer, U, S>>
+      ? ApiCall<ApiArguments<Types>, WithRecords<Answer | AddedAnswer<P, E["name"]>, U, S>>
       : never
     : never;
 
@@ -95,5 +132,5 @@ type CallOf<E, U, S> =
 export type ServerApi<P extends Plugin, U = PublicUser, S = PublicSession> = {
   readonly [
     E in P["endpoints"][number] | NonNullable<P["serverCalls"]>[number] as E["name"]
-  ]: CallOf<E, U, S>;
+  ]: CallOf<E, P, U, S>;
 };

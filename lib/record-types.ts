@@ -57,10 +57,13 @@ type Joined<F, Model extends string> = (
   ? Readonly<All>
   : unknown;
 
+/** One object type in place of an intersection; `& {}` lets editors and errors show its fields, not this name. */
+type Flat<T> = { [K in keyof T]: T[K] } & {};
+
 /** The user of an instance: the protocol's fields, those of its features, and the app's `additionalFields`. */
-export type UserOf<O extends AuthOptions> = PublicUser & ExposedBy<O, "user"> & UserFields<O>;
+export type UserOf<O extends AuthOptions> = Flat<PublicUser & ExposedBy<O, "user"> & UserFields<O>>;
 
 /** The session of an instance, in the same way. */
-export type SessionOf<O extends AuthOptions> = PublicSession &
-  ExposedBy<O, "session"> &
-  SessionFields<O>;
+export type SessionOf<O extends AuthOptions> = Flat<
+  PublicSession & ExposedBy<O, "session"> & SessionFields<O>
+>;

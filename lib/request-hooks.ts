@@ -1,6 +1,5 @@
 import { parseSetCookie } from "cookie";
 import {
-  Challenge,
   Html,
   Redirect,
   type ActiveSession,
@@ -68,7 +67,6 @@ export async function runBetweenHooks(
 
 /** What an answer is outside HTTP, for hooks and `auth.api`. */
 export function plainAnswer(value: unknown): unknown {
-  if (value instanceof Challenge) return value.body;
   if (value instanceof Html) return value.html;
   return value instanceof Redirect ? { url: value.location, redirect: true } : value;
 }

@@ -160,10 +160,8 @@ function describeIssues({ issues }: z.ZodError, part: string): string {
 }
 
 function answer(endpoint: AnyEndpoint, result: unknown): unknown {
-  if (result instanceof Redirect || result instanceof Html || result instanceof Challenge) {
-    return result;
-  }
-  const parsed = endpoint.response.safeParse(result);
+  if (result instanceof Redirect || result instanceof Html) return result;
+  const parsed = endpoint.response.safeParse(result instanceof Challenge ? result.body : result);
   if (parsed.success) return parsed.data;
   const cause = new TypeError(`${endpoint.name}: ${describeIssues(parsed.error, "response")}`);
   throw failCore("INTERNAL_SERVER_ERROR", { cause });

@@ -2,11 +2,14 @@ import { formatId } from "./models/id.ts";
 import type { KnownSession } from "./models/session.ts";
 import type { User } from "./models/user.ts";
 
-declare const publicRecord: unique symbol;
+declare const madeBy: unique symbol;
 
-/** A user as answers show it; only `views.user` makes one. Features and the app add fields to it. */
-export interface PublicUser {
-  readonly [publicRecord]: "user";
+/**
+ * A user as answers show it; features and the app add fields to it. An alias, because an interface would not do as a
+ * record.
+ */
+// eslint-disable-next-line @typescript-eslint/consistent-type-definitions
+export type PublicUser = {
   /** 24 hex digits (or the text of an own id generator). */
   readonly id: string;
   readonly name: string;
@@ -16,11 +19,10 @@ export interface PublicUser {
   readonly image: string | null;
   readonly createdAt: Date;
   readonly updatedAt: Date;
-}
+};
 
-/** A session as answers show it; only `views.session` makes one. Features and the app add fields to it. */
+/** A session as answers show it; features and the app add fields to it. */
 export interface PublicSession {
-  readonly [publicRecord]: "session";
   readonly id: string;
   /** The session token for its owner; a handle `session_<id>`, which opens nothing, in lists. */
   readonly token: string;
@@ -34,21 +36,26 @@ export interface PublicSession {
   readonly userAgent: string;
 }
 
-/** Puts the records of an instance in the place of `PublicUser` and `PublicSession`, wherever an answer has one. */
-export type WithRecords<T, U, S> = T extends PublicUser
-  ? U
-  : T extends PublicSession
-    ? S
-    : T extends Date
-      ? T
-      : T extends object
-        ? { [K in keyof T]: WithRecords<T[K], U, S> }
-        : T;
+/** A user for an answer; only `views.user` makes one. */
+export interface UserView extends PublicUser {
+  readonly [madeBy]: "views.user";
+}
+
+/** A session for an answer; only `views.session` makes one. */
+export interface SessionView extends PublicSession {
+  readonly [madeBy]: "views.session";
+}
 
 /** A session with its user, as answers show them. */
 export interface ShownSession {
   readonly session: PublicSession;
   readonly user: PublicUser;
+}
+
+/** The same for an answer; only `views.active` and `views.restore` make one. */
+export interface ActiveView {
+  readonly session: SessionView;
+  readonly user: UserView;
 }
 
 /** A field beyond the protocol's core. */
@@ -71,17 +78,17 @@ interface Showable {
   readonly session: Readonly<KnownSession>;
   readonly user: Readonly<User>;
   readonly token: string;
-  readonly shown?: ShownSession | undefined;
+  readonly shown?: ActiveView | undefined;
 }
 
 /** Documents to public records: nothing leaves that is not named here, by a feature, or by the app. */
 export interface Views {
-  user(user: Readonly<User>): PublicUser;
-  session(session: Readonly<KnownSession>, token: string): PublicSession;
+  user(user: Readonly<User>): UserView;
+  session(session: Readonly<KnownSession>, token: string): SessionView;
   /** The session of a request with its user. */
-  active(active: Showable): ShownSession;
+  active(active: Showable): ActiveView;
   /** Reads back what `active` showed and JSON carried; null when it is anything else. */
-  restore(json: unknown): ShownSession | null;
+  restore(json: unknown): ActiveView | null;
   /** Names of the fields that features and the app add, for OpenAPI and the docs. */
   readonly extra: { readonly user: ExtraFields; readonly session: ExtraFields };
 }
@@ -92,9 +99,9 @@ export interface Views {
 export function createViews(extra: Views["extra"]): Views {
   const views: Views = {
     extra,
-    user: (user) => addExtra(coreOfUser(user), user, extra.user) as PublicUser,
+    user: (user) => addExtra(coreOfUser(user), user, extra.user) as UserView,
     session: (session, token) =>
-      addExtra(coreOfSession(session, token), session, extra.session) as PublicSession,
+      addExtra(coreOfSession(session, token), session, extra.session) as SessionView,
     active: ({ session, user, token, shown }) =>
       shown ?? { session: views.session(session, token), user: views.user(user) },
     restore(json) {
@@ -102,7 +109,7 @@ export function createViews(extra: Views["extra"]): Views {
       const session = restoreRecord(json["session"], SESSION_READERS, extra.session);
       const user = restoreRecord(json["user"], USER_READERS, extra.user);
       if (session === null || user === null) return null;
-      return { session: session as PublicSession, user: user as PublicUser };
+      return { session: session as SessionView, user: user as UserView };
     },
   };
   return views;

@@ -582,6 +582,10 @@ describe("readOptions", () => {
         'plugins[1] ("passkey") is made by better-auth; features come from better-auth-express',
       ],
       [
+        [{ id: "two-factor", endpoints: {} }],
+        'plugins[0] ("two-factor") is made by better-auth; import twoFactor from better-auth-express',
+      ],
+      [
         [1, 2].map(() => ({ id: "mine", models: [], endpoints: [] })),
         'plugins[1] ("mine") has the id of another plugin; remove one of them',
       ],
@@ -591,6 +595,13 @@ describe("readOptions", () => {
         assert.equal(messageOf({ ...given, plugins }), `betterAuth(): ${message}`);
       });
     }
+
+    it("when a feature is given as an option, then it says where it belongs", () => {
+      assert.equal(
+        messageOf({ ...given, twoFactor: {} }),
+        'betterAuth(): the options object has no option "twoFactor"; pass plugins: [twoFactor()]',
+      );
+    });
 
     it("when an additional field is named like one that a plugin shows, then it throws", () => {
       const user = { additionalFields: { username: { type: "string" } } };

@@ -1,6 +1,6 @@
 import { channel } from "node:diagnostics_channel";
 import type { Request, Response } from "express";
-import { Challenge, Html, Redirect, type Log, type Reply } from "../context.ts";
+import { Html, Redirect, type Log, type Reply } from "../context.ts";
 import type { AnyEndpoint } from "../endpoint.ts";
 import type { AuthError } from "../errors.ts";
 import { cookieHeaders } from "../services/cookies.ts";
@@ -37,7 +37,7 @@ export function writeAnswer(
   writeReply(res, reply);
   if (value instanceof Redirect) writeRedirect(res, value.location);
   else if (value instanceof Html) writePage(req, res, reply.status, value);
-  else writeJson(res, reply.status, value instanceof Challenge ? value.body : value);
+  else writeJson(res, reply.status, value);
   publish({ endpoint: endpoint.name, status: res.statusCode });
 }
 

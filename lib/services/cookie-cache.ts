@@ -5,7 +5,7 @@ import { signCompact, verifyCompact } from "../crypto/compact.ts";
 import { decryptJwt, encryptJwt } from "../crypto/jwe.ts";
 import { signJwt, verifyJwt } from "../crypto/jwt.ts";
 import { parseId } from "../models/id.ts";
-import type { ExtraFields, ShownSession } from "../views.ts";
+import type { ActiveView, ExtraFields } from "../views.ts";
 import { clearCookie, headerLength, readCookies, setCookie } from "./cookies.ts";
 import { cookieTokens, presentedTokens } from "./session-token.ts";
 
@@ -127,7 +127,7 @@ function split(
     .map((name, index) => [name, text.slice(index * size, (index + 1) * size)]);
 }
 
-async function seal(auth: AuthContext, shown: ShownSession, expiresIn: number): Promise<string> {
+async function seal(auth: AuthContext, shown: ActiveView, expiresIn: number): Promise<string> {
   const now = auth.now();
   const [key] = auth.keys.signing;
   const claims = { ...shown, updatedAt: now.getTime(), version: await versionOf(auth, shown) };
@@ -142,7 +142,7 @@ async function seal(auth: AuthContext, shown: ShownSession, expiresIn: number): 
 }
 
 /** What a copy shows, when it is ours, alive and of this version. */
-async function open(auth: AuthContext, text: string): Promise<ShownSession | null> {
+async function open(auth: AuthContext, text: string): Promise<ActiveView | null> {
   const claims = await unseal(auth, text);
   if (claims === null) return null;
   const shown = auth.views.restore(claims);
@@ -167,11 +167,11 @@ async function unseal(
   }
 }
 
-function isAlive({ now }: AuthContext, { session }: ShownSession): boolean {
+function isAlive({ now }: AuthContext, { session }: ActiveView): boolean {
   return session.expiresAt > now();
 }
 
-async function versionOf({ config }: AuthContext, { session, user }: ShownSession) {
+async function versionOf({ config }: AuthContext, { session, user }: ActiveView) {
   const { version } = config.session.cookieCache;
   return typeof version === "string" ? version : version({ ...session }, { ...user });
 }
@@ -179,7 +179,7 @@ async function versionOf({ config }: AuthContext, { session, user }: ShownSessio
 /** The records as far as answers show them; null when an id is of a form that no request may carry. */
 function recordsOf(
   { views: { extra } }: AuthContext,
-  shown: ShownSession,
+  shown: ActiveView,
 ): Pick<ActiveSession, "session" | "user"> | null {
   const { id, userId, expiresAt, createdAt, updatedAt, ipAddress, userAgent } = shown.session;
   const { name, email, emailVerified, image, ...user } = shown.user;

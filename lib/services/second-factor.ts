@@ -15,7 +15,7 @@ import type { KnownSession, Session } from "../models/session.ts";
 import type { TwoFactor } from "../models/two-factor.ts";
 import type { User } from "../models/user.ts";
 import type { UserLike } from "../options.ts";
-import type { PublicUser } from "../views.ts";
+import type { UserView } from "../views.ts";
 import { unreadable, type BackupCodeRules } from "./backup-codes.ts";
 import { changeRow, deleteRow } from "./changes.ts";
 import { clearCookie } from "./cookies.ts";
@@ -294,7 +294,7 @@ function locked(resetsInMs: number): AuthError {
 /** Answer of every endpoint that verifies a code. */
 export interface Verified {
   readonly token: string;
-  readonly user: PublicUser;
+  readonly user: UserView;
 }
 
 /**

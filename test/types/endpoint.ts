@@ -100,7 +100,7 @@ export const rawUser = endpoint("rawUser", {
   ...base,
   access: "session",
   response: z.object({ user: publicUser }),
-  // @ts-expect-error only `views.user` makes a PublicUser
+  // @ts-expect-error only `views.user` makes a UserView
   handler: ({ active }) => ({ user: active.user }),
 });
 
@@ -109,7 +109,7 @@ export const rawSessions = endpoint("rawSessions", {
   ...base,
   access: "session",
   response: z.array(publicSession),
-  // @ts-expect-error only `views.session` makes a PublicSession
+  // @ts-expect-error only `views.session` makes a SessionView
   handler: ({ auth, active }) => auth.models.Session.find({ userId: active.user._id }).lean(),
 });
 

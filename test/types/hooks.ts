@@ -1,5 +1,11 @@
 import { model, Schema, type ClientSession } from "mongoose";
-import { betterAuth, type HookContext, type UserLike } from "../../lib/index.ts";
+import {
+  betterAuth,
+  twoFactor,
+  type HookContext,
+  type PublicUser,
+  type UserLike,
+} from "../../lib/index.ts";
 import { typeOf } from "./same.ts";
 
 // Never run: the compiler is the test.
@@ -15,6 +21,49 @@ export const withMail = betterAuth({
     },
   },
 });
+
+declare function send(address: string, text: string): void;
+
+/** The app's own fields are there as well; of which type is not known. */
+export const withFields = betterAuth({
+  user: {
+    additionalFields: { phone: { type: "string", required: false } },
+    deleteUser: {
+      enabled: true,
+      beforeDelete: (user) => void typeOf(user["phone"]).is<unknown>(true),
+    },
+  },
+  emailVerification: {
+    afterEmailVerification: ({ id, phone }) => void [id, phone].map(String),
+  },
+  emailAndPassword: {
+    enabled: true,
+    sendResetPassword({ user: { email, phone }, url }) {
+      typeOf(email).is<string>(true);
+      // @ts-expect-error it may be anything
+      send(phone, url);
+      send(typeof phone === "string" ? phone : email, url);
+    },
+  },
+  plugins: [
+    twoFactor({
+      required: ({ role, email }) => role === "admin" || email.endsWith("@example.com"),
+      otpOptions: {
+        sendOTP({ user: { phone }, otp }) {
+          if (typeof phone === "string") send(phone, otp);
+        },
+      },
+    }),
+  ],
+});
+
+/** A function that callbacks share takes the users of the guards, of `auth.api` and of hooks too. */
+export async function shared(headers: Headers, { context }: HookContext): Promise<UserLike[]> {
+  const found = await withFields.api.getSession({ headers });
+  const hooked: PublicUser | undefined = context.session?.user;
+  const users: (UserLike | undefined)[] = [found?.user, hooked];
+  return users.filter((user) => user !== undefined);
+}
 
 interface Profile {
   userId: string;

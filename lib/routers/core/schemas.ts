@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { parseURL } from "../../parse-url.ts";
-import type { PublicSession, PublicUser } from "../../views.ts";
+import type { SessionView, UserView } from "../../views.ts";
 
 /** Address characters before the last "@": letters, digits and `_ ' + - .`, no dot first, last or doubled. */
 const LOCAL_PART = /^[A-Za-z0-9_'+-]+(?:\.[A-Za-z0-9_'+-]+)*$/;
@@ -54,10 +54,10 @@ function isImageAddress(text: string): boolean {
 export const returnAddress = z.string();
 
 /** A user in an answer. Which fields it has is decided by `views.user`, the only maker. */
-export const publicUser = z.custom<PublicUser>(isRecord);
+export const publicUser = z.custom<UserView>(isRecord);
 
 /** A session in an answer. Which fields it has is decided by `views.session`, the only maker. */
-export const publicSession = z.custom<PublicSession>(isRecord);
+export const publicSession = z.custom<SessionView>(isRecord);
 
 function isRecord(value: unknown): boolean {
   return typeof value === "object" && value !== null && "id" in value;

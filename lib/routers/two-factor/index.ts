@@ -1,3 +1,4 @@
+import type { z } from "zod";
 import {
   Challenge,
   type ActiveSession,
@@ -20,7 +21,7 @@ import { generateTOTP } from "./generate-totp.ts";
 import { getTOTPURI } from "./get-totp-uri.ts";
 import { listTrustedDevices } from "./list-trusted-devices.ts";
 import { revokeTrustedDevice } from "./revoke-trusted-device.ts";
-import { createRules, warningsAbout, type TwoFactorOptions } from "./schemas.ts";
+import { challenged, createRules, warningsAbout, type TwoFactorOptions } from "./schemas.ts";
 import { sendTwoFactorOTP } from "./send-otp.ts";
 import { verifyBackupCode } from "./verify-backup-code.ts";
 import { verifyTwoFactorOTP } from "./verify-otp.ts";
@@ -60,6 +61,7 @@ export function twoFactor(options: TwoFactorOptions = {}) {
       listTrustedDevices,
       revokeTrustedDevice,
     ],
+    extends: { signInEmail: { response: challenged }, signInUsername: { response: challenged } },
     hooks: {
       challengeSignIn: (call, user, attempt) => challenge(rules, call, user, attempt),
       admitSession: (auth, active) => admit(rules, auth, active),
@@ -80,12 +82,12 @@ async function challenge(
   if (!SINGLE_FACTORS.has(proof) && !(await isRequired(rules, call.auth, user))) return null;
   if (await useTrustedDevice(call, user, rules.trustDeviceMaxAge)) return null;
   const row = await findTwoFactor(call.auth, user._id);
-  const methods = [
-    ...(row !== null && row.verified !== false && !rules.totp.disable ? ["totp"] : []),
-    ...(rules.otp.sendOTP === undefined ? [] : ["otp"]),
-  ];
+  const methods: z.input<typeof challenged>["twoFactorMethods"] = [];
+  if (row !== null && row.verified !== false && !rules.totp.disable) methods.push("totp");
+  if (rules.otp.sendOTP !== undefined) methods.push("otp");
   await startPendingSignIn(call, user, { persistent, expiresIn: rules.twoFactorCookieMaxAge });
-  return new Challenge({ twoFactorRedirect: true, twoFactorMethods: methods });
+  const body: z.input<typeof challenged> = { twoFactorRedirect: true, twoFactorMethods: methods };
+  return new Challenge(body);
 }
 
 async function isRequired(

@@ -107,6 +107,12 @@ export const codeBody = z.object({
 /** Answer of every endpoint that verifies a code. */
 export const verified = z.object({ token: z.string(), user: publicUser });
 
+/** Answer of a sign-in that waits for its second factor. */
+export const challenged = z.object({
+  twoFactorRedirect: z.literal(true),
+  twoFactorMethods: z.array(z.enum(["totp", "otp"])),
+});
+
 /** The caller's password; users without one need none where the options say so. */
 export function passwordField({ allowPasswordless }: Pick<TwoFactorRules, "allowPasswordless">) {
   const password = z.string().max(MAX_PASSWORD_LENGTH);
@@ -210,7 +216,9 @@ export function createRules(options: TwoFactorOptions): TwoFactorRules {
   const { issuer, required, requiredFrom, allowPasswordless } = rest;
   const { sendOTP, storeOTP } = otpOptions;
   if (totpOptions.disable && sendOTP === undefined) {
-    throw new TypeError("twoFactor(): totpOptions.disable leaves no codes without otpOptions.sendOTP");
+    throw new TypeError(
+      "twoFactor(): totpOptions.disable leaves no codes without otpOptions.sendOTP",
+    );
   }
   const { customBackupCodesGenerate } = backupCodeOptions;
   return {
@@ -231,7 +239,7 @@ export function createRules(options: TwoFactorOptions): TwoFactorRules {
 /** Lines for the log about options that have no effect. */
 export function warningsAbout(options: TwoFactorOptions): string[] {
   const idle = namesOf(options, ["schema", "twoFactorTable"]);
-  const policy = options.required === undefined ? namesOf(options, POLICY) : [];
+  const policy = options.required === undefined ? namesOf(options, POLICY) : "";
   return [
     ...(idle === "" ? [] : [`twoFactor(): these options have no effect here: ${idle}`]),
     ...(policy === "" ? [] : [`twoFactor(): without required, ${policy} has no effect`]),

@@ -76,7 +76,10 @@ const optionsSchema = z.strictObject({
   immutableUsername: z.boolean("true or false").default(false),
   displayUsername: z.boolean("true or false").default(true),
   validationOrder: z
-    .strictObject({ username: order.optional(), displayUsername: order.optional() })
+    .strictObject(
+      { username: order.optional(), displayUsername: order.optional() },
+      "an object with username and displayUsername",
+    )
     .default({}),
 }) satisfies z.ZodType<unknown, UsernameOptions>;
 

@@ -4,6 +4,7 @@ import {
   type AuthOptions,
   type PublicUser,
   type User,
+  twoFactor,
   username,
 } from "better-auth-express";
 import { startMongo } from "better-auth-express/dev";
@@ -16,9 +17,14 @@ export const auth = betterAuth({
 });
 
 /** Declarations of these have to be emitted, in names that the package exports. */
-export const features = [username()];
+export const features = [username(), twoFactor({ required: (user) => user["role"] === "admin" })];
 export const { api, requireSession } = betterAuth({ plugins: [username()] });
 export const guard = requireSession({ fresh: true });
+export const withSecondFactor = betterAuth({ plugins: [username(), twoFactor()] });
+export const signIn = (email: string, password: string) =>
+  withSecondFactor.api.signInEmail({ body: { email, password } });
+export const me = async (headers: Headers) =>
+  (await withSecondFactor.api.getSession({ headers }))?.user;
 
 const app = express();
 app.use("/auth", auth);

@@ -340,6 +340,17 @@ describe("twoFactor", () => {
     await t.stop();
   });
 
+  it("when a policy names nobody, then a warning says so", async () => {
+    const t = await startTwoFactorApp({ gracePeriod: 0, requiredFrom: new Date() });
+    assert.deepEqual(t.logged, [
+      "warn: twoFactor(): without required, requiredFrom, gracePeriod has no effect",
+    ]);
+    await t.stop();
+    const other = await startTwoFactorApp({ required: () => true, gracePeriod: 0 });
+    assert.deepEqual(other.logged, []);
+    await other.stop();
+  });
+
   it("when one endpoint alone needs no password, then users without one are served by it", async () => {
     const t = await startTwoFactorApp({
       totpOptions: { allowPasswordless: true },
@@ -374,8 +385,15 @@ describe("twoFactor", () => {
       { otpOptions: { storeOTP: "md5" } },
       'otpOptions.storeOTP must be "hashed", "encrypted", "plain", { hash } or { encrypt, decrypt }',
     ],
-    [{ trustDevices: true }, "trustDevices is not an option"],
-    [{ totpOptions: { digit: 6 } }, "totpOptions.digit is not an option"],
+    [{ trustDevices: true }, "trustDevices is not an option (docs/options.md lists them)"],
+    [
+      { totpOptions: { digit: 6 } },
+      "totpOptions.digit is not an option (docs/options.md lists them)",
+    ],
+    [
+      { totpOptions: { disable: true } },
+      "totpOptions.disable leaves no codes without otpOptions.sendOTP",
+    ],
   ] as const) {
     it(`when the options are ${JSON.stringify(options)}, then it throws`, () => {
       const wrong = options as unknown as TwoFactorOptions;

@@ -10,6 +10,7 @@ import {
   type TwoFactorOptions,
 } from "../../../lib/index.ts";
 import { plugin } from "../../../lib/plugin.ts";
+import { challenged } from "../../../lib/routers/two-factor/schemas.ts";
 import { signIn as signInUser } from "../../../lib/services/session.ts";
 import { startApp, TEST_ORIGIN, type TestApp } from "../../support/app.ts";
 import { assertRefusal } from "../../support/refusal.ts";
@@ -86,7 +87,7 @@ const doors = plugin({
         email: z.string(),
         proof: z.enum(["password", "passkey", "passkey-verified", "social", "mail-link"]),
       }),
-      response: z.object({ token: z.string() }),
+      response: z.union([z.object({ token: z.string() }), challenged]),
       async handler(own) {
         const find = () => own.auth.models.User.findOne({ email: own.body.email }).lean();
         const user = (await find()) ?? assert.fail("no user");

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import express from "express";
 import request from "supertest";
 import {
   betterAuth,
@@ -14,6 +15,7 @@ import {
   type TestApp,
   type TestUser,
 } from "../../support/app.ts";
+import { freshDatabase } from "../../support/mongo.ts";
 import { inParallel } from "../../support/parallel.ts";
 import { assertRefusal } from "../../support/refusal.ts";
 
@@ -251,6 +253,7 @@ describe("username()", () => {
       /minUsernameLength must be at most maxUsernameLength/,
     ],
     [{ usernameValidator: "x" }, /usernameValidator must be a function/],
+    [{ validationOrder: "x" }, /validationOrder must be an object with username and displayUsername/],
     [{ minLength: 3 }, /minLength is not an option/],
   ] as const) {
     it(`when it is called with ${JSON.stringify(options)}, then it throws and names the option`, () => {
@@ -262,11 +265,17 @@ describe("username()", () => {
     const auth = betterAuth({
       secret: TEST_SECRET,
       baseURL: TEST_ORIGIN,
-      database: "mongodb://127.0.0.1:1/x",
+      database: await freshDatabase(),
       plugins: [username()],
-      logger: { disabled: true },
     });
-    assert.ok(auth.routers["username"] !== undefined);
+    const app = express().use("/auth", auth.routers.username, (_req, res) => {
+      res.status(418).end();
+    });
+    const body = { username: "ada" };
+    const answer = await request(app).post("/auth/is-username-available").send(body);
+    assert.deepEqual([answer.status, answer.body], [200, { available: true }]);
+    await request(app).get("/auth/ok").expect(418);
+    await auth.models.User.db.dropDatabase();
     await auth.close();
   });
 });
