@@ -253,7 +253,10 @@ describe("username()", () => {
       /minUsernameLength must be at most maxUsernameLength/,
     ],
     [{ usernameValidator: "x" }, /usernameValidator must be a function/],
-    [{ validationOrder: "x" }, /validationOrder must be an object with username and displayUsername/],
+    [
+      { validationOrder: "x" },
+      /validationOrder must be an object with username and displayUsername/,
+    ],
     [{ minLength: 3 }, /minLength is not an option/],
   ] as const) {
     it(`when it is called with ${JSON.stringify(options)}, then it throws and names the option`, () => {
