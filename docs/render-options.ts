@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import ts from "typescript";
-import { WITHOUT_EFFECT_YET } from "../lib/options.ts";
+import { WITHOUT_EFFECT_YET } from "../lib/read-options.ts";
 import { code, table } from "./markdown.ts";
 
 /** One option as its declaration documents it. */

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { AuthContext, RequestInfo } from "./context.ts";
 import type { AnyEndpoint } from "./endpoint.ts";
 import { withDeadline } from "./models/deadline.ts";
-import { DEFAULT_BASE_PATH } from "./options.ts";
+import { DEFAULT_BASE_PATH } from "./config.ts";
 import type { ApiHeaders, Plugin, ServerApi } from "./plugin.ts";
 import { plainAnswer } from "./request-hooks.ts";
 import { createReply, run } from "./run.ts";

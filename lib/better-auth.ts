@@ -13,7 +13,9 @@ import {
   type SessionGuard,
 } from "./middleware/require-session.ts";
 import { compileModels, type ModelName, type Models } from "./models/index.ts";
-import { readOptions, type AuthOptions, type Config } from "./options.ts";
+import type { Config } from "./config.ts";
+import type { AuthOptions } from "./options.ts";
+import { readOptions } from "./read-options.ts";
 import type { Plugin, ServerApi } from "./plugin.ts";
 import { createRouters } from "./router.ts";
 import { createDatabaseCounters, createMemoryCounters } from "./services/counters.ts";

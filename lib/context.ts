@@ -8,7 +8,7 @@ import type { Models } from "./models/index.ts";
 import type { Account } from "./models/account.ts";
 import type { KnownSession, Session } from "./models/session.ts";
 import type { User } from "./models/user.ts";
-import type { Config } from "./options.ts";
+import type { Config } from "./config.ts";
 import type { ActiveView, ShownSession, Views } from "./views.ts";
 
 /** Everything that one instance of `betterAuth()` shares between its endpoints; frozen. */

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { generatedDocuments } from "../docs/documents.ts";
 import { allOptionDocs, readOptionDocs, renderOptions } from "../docs/render-options.ts";
-import { WITHOUT_EFFECT_YET } from "../lib/options.ts";
+import { WITHOUT_EFFECT_YET } from "../lib/read-options.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const UNIT = /second|character|millisecond|number|bytes|iterations|\d s\b/i;

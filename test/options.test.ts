@@ -4,7 +4,9 @@ import mongoose, { createConnection, mongo } from "mongoose";
 import ts from "typescript";
 import { inertOptions } from "../lib/known-options.ts";
 import { username } from "../lib/index.ts";
-import { readOptions, type AuthOptions, type Config } from "../lib/options.ts";
+import type { Config } from "../lib/config.ts";
+import type { AuthOptions } from "../lib/options.ts";
+import { readOptions } from "../lib/read-options.ts";
 
 const secret = "0123456789abcdefghijklmnopqrstuv";
 const given = { baseURL: "https://app.example.com", secret };

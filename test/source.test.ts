@@ -13,7 +13,7 @@ interface Layer {
 }
 
 const BASE = ["crypto/.+", "(errors|parse-url)\\.ts", "models/.+"];
-const KERNEL = [...BASE, "(context|endpoint|plugin|options|known-options)\\.ts"];
+const KERNEL = [...BASE, "(context|endpoint|plugin|options|config)\\.ts"];
 const SHARED = [...KERNEL, "services/.+", "views\\.ts", "record-types\\.ts"];
 
 /** Who may import whom; a file belongs to the first layer that matches. Everything else is refused. */
@@ -33,8 +33,14 @@ const LAYERS: readonly Layer[] = [
   },
   {
     name: "options",
-    files: /^(options|known-options)\.ts$/,
-    may: ["node:.+", "zod", "leven", ...KERNEL],
+    files: /^(options|known-options|options-schema|option-errors|config|read-.+)\.ts$/,
+    may: [
+      "node:.+",
+      "zod",
+      "leven",
+      ...KERNEL,
+      "(known-options|options-schema|option-errors|read-.+)\\.ts",
+    ],
     mayTypes: ["mongoose"],
   },
   {

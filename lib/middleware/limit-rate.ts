@@ -10,7 +10,7 @@ import type { AuthContext, Counters } from "../context.ts";
 import type { AnyEndpoint, RateLimit } from "../endpoint.ts";
 import { failCore } from "../errors.ts";
 import { createMemoryCounters } from "../services/counters.ts";
-import type { Config } from "../options.ts";
+import type { Config } from "../config.ts";
 import { fetchRequest } from "../services/fetch-request.ts";
 import { isListedPath } from "../services/path-pattern.ts";
 import { requestInfo } from "./request-info.ts";

@@ -2,7 +2,7 @@ import { BlockList, isIP } from "node:net";
 import type { Request } from "express";
 import type { Log, RequestInfo } from "../context.ts";
 import { failCore } from "../errors.ts";
-import type { Config } from "../options.ts";
+import type { Config } from "../config.ts";
 import { parseURL } from "../parse-url.ts";
 
 /** What endpoints and services may know of an Express request. */

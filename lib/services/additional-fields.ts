@@ -1,5 +1,5 @@
 import { AuthError, failures, type ErrorTable } from "../errors.ts";
-import type { Config } from "../options.ts";
+import type { Config } from "../config.ts";
 
 type Fields = Config["user"]["additionalFields"];
 type Field = Fields[string];

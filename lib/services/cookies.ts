@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import { stringifySetCookie } from "cookie";
 import cookieParser from "cookie-parser";
 import type { CookieAttributes, Cookies, CookieSettings, Reply, RequestInfo } from "../context.ts";
-import type { Config } from "../options.ts";
+import type { Config } from "../config.ts";
 
 /** Cookies by the key under which `advanced.cookies` may change them. */
 export type CookieKey =

@@ -1,5 +1,5 @@
 import type { Log } from "../context.ts";
-import type { Config } from "../options.ts";
+import type { Config } from "../config.ts";
 import { describeRefusal } from "./database-errors.ts";
 
 const LEVELS = ["debug", "info", "warn", "error"] as const;

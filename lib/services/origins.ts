@@ -1,5 +1,5 @@
 import type { Origins, RequestInfo } from "../context.ts";
-import type { Config } from "../options.ts";
+import type { Config } from "../config.ts";
 import { fetchRequest } from "./fetch-request.ts";
 import { checkRedirectURL } from "./redirect-url.ts";
 import { compileOrigins, type TrustedOrigins } from "./trusted-origins.ts";

@@ -1,5 +1,5 @@
 import type { Log, RefusedAddresses } from "../context.ts";
-import type { Config } from "../options.ts";
+import type { Config } from "../config.ts";
 import { parseURL } from "../parse-url.ts";
 
 /** Distinct lines of one instance; whoever sends others every time fills no log. */

@@ -3,7 +3,7 @@ import { inspect } from "node:util";
 import request from "supertest";
 import { z } from "zod";
 import { AuthError, type AuthOptions } from "../../lib/index.ts";
-import { readOptions } from "../../lib/options.ts";
+import { readOptions } from "../../lib/read-options.ts";
 import {
   CLOSED_USER_FIELDS,
   readFields,

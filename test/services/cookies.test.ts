@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { CookieSettings, RequestInfo } from "../../lib/context.ts";
 import type { AuthOptions } from "../../lib/index.ts";
-import { readOptions } from "../../lib/options.ts";
+import { readOptions } from "../../lib/read-options.ts";
 import { createReply } from "../../lib/run.ts";
 import {
   clearCookie,
