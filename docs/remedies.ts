@@ -44,7 +44,7 @@ export const REMEDIES: Readonly<Record<string, string>> = {
     "Wait `Retry-After` seconds. Behind a proxy, set `trust proxy`, or all clients count as one. `rateLimit.customRules` changes a limit.",
   ACCOUNT_TEMPORARILY_LOCKED: "Wait `Retry-After` seconds. `accountLockout` changes the limit.",
   INVALID_TWO_FACTOR_COOKIE:
-    "Sign in again: ten minutes have passed, the sign-in is completed, or the cookie of it was not sent.",
+    "Sign in again: ten minutes have passed, the sign-in is completed, or the cookie of it was not sent. Of codes that are sent at once, one is looked at.",
   TOO_MANY_ATTEMPTS_REQUEST_NEW_CODE:
     "Sign in again; for a code that was sent, ask `/two-factor/send-otp` for another one.",
   TWO_FACTOR_ENROLMENT_REQUIRED:

@@ -6,6 +6,7 @@ import { code, table } from "./markdown.ts";
 import { isAddressCode } from "./remedies.ts";
 
 const ACCESS: Readonly<Record<AnyEndpoint["access"], string>> = {
+  server: "the server",
   public: "anyone",
   optional: "anyone; a session is read",
   session: "session",

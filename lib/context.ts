@@ -245,7 +245,7 @@ export interface SignInAttempt {
   readonly persistent: boolean;
 }
 
-/** The places where features (and later the app) join in; all of one kind run in the order of the features. */
+/** The places where features and the app join in; all of one kind run in the order of the features. */
 export interface Hooks {
   /** May throw, or return fields for the new user. */
   readonly beforeUserCreate?: (call: Call, user: Readonly<User>) => Promise<Partial<User>>;
@@ -276,8 +276,11 @@ export interface Hooks {
     user: Readonly<User>,
     attempt: SignInAttempt,
   ) => Promise<Challenge | null>;
-  /** Throws when a session may not be used yet; asked by every guard and every endpoint that needs a session. */
-  readonly admitSession?: (auth: AuthContext, active: ActiveSession) => Promise<void>;
+  /**
+   * Throws when the user has a second factor to set up first; asked by every guard and every endpoint that needs a session,
+   * but for those with `beforeEnrolment`.
+   */
+  readonly requireEnrolment?: (auth: AuthContext, active: ActiveSession) => Promise<void>;
   /** Throws when a session, read from the database, has had no second factor proven lately. */
   readonly requireSecondFactor?: (auth: AuthContext, active: ActiveSession) => void;
   /** May throw, or return fields for the new session. */

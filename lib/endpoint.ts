@@ -8,6 +8,7 @@ export type Method = "GET" | "POST";
 /**
  * Who may call an endpoint.
  *
+ * - `server`: the app's own code alone, by `auth.api`; refused as a route
  * - `public`: no session is read
  * - `optional`: a session is read if one is presented
  * - `session`: a live session; from the database for every method but GET and HEAD
@@ -15,10 +16,11 @@ export type Method = "GET" | "POST";
  * - `fresh`: as `session!`, and younger than `session.freshAge`
  * - `pending`: as `session!`, or a sign-in that waits for its second factor
  */
-export type Access = "public" | "optional" | "session" | "session!" | "fresh" | "pending";
+export type Access =
+  "server" | "public" | "optional" | "session" | "session!" | "fresh" | "pending";
 
 /** `call.active` as the access makes it: a handler cannot forget the check, without it there is nothing to use. */
-export type Active<A extends Access> = A extends "public"
+export type Active<A extends Access> = A extends "server" | "public"
   ? undefined
   : A extends "optional"
     ? ActiveSession | null

@@ -50,7 +50,7 @@ function inputCodes(endpoint: AnyEndpoint): CoreCode[] {
 }
 
 function accessCodes({ access, credentials, beforeEnrolment }: AnyEndpoint): CoreCode[] {
-  if (access === "public") return [];
+  if (access === "server" || access === "public") return [];
   const codes: CoreCode[] = ["BANNED_USER"];
   if (access === "pending") codes.push("INVALID_TWO_FACTOR_COOKIE");
   else if (access !== "optional") {

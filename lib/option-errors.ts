@@ -63,3 +63,17 @@ export function describe(value: unknown, option: PropertyKey | undefined): strin
   if (Array.isArray(value)) return value.length === 0 ? "an empty array" : "an array";
   return typeof value === "object" ? "an object" : `a ${typeof value}`;
 }
+
+/**
+ * What is wrong with the options of a feature.
+ *
+ * @param call as the app writes it, "username()"
+ */
+export function wrongOptions(call: string, { issues }: z.ZodError): TypeError {
+  const texts = issues.map(({ path, ...issue }) => {
+    if (issue.code !== "unrecognized_keys") return `${nameOf(path)} must be ${issue.message}`;
+    const unknown = issue.keys.map((key) => z.core.toDotPath([...path, key]));
+    return `${unknown.join(", ")} is not an option (docs/options.md lists them)`;
+  });
+  return new TypeError(`${call}: ${texts.join("; ")}`);
+}

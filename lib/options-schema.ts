@@ -6,6 +6,7 @@ import type { Account } from "./models/account.ts";
 import type { Session } from "./models/session.ts";
 import type { User } from "./models/user.ts";
 import type { Verification } from "./models/verification.ts";
+import type { Agreed, Difference, Names } from "./option-names.ts";
 import { pageColors, pageFonts, pageSizes } from "./options.ts";
 import type {
   AccountLinkingOptions,
@@ -447,23 +448,9 @@ export const schema = group({
   experimental: anything.optional(),
 }) satisfies z.ZodType<unknown, AuthOptions>;
 
-/** Full names of all options below `T`, e.g. `session.expiresIn`; `*` where the app chooses the names. */
-type Names<T> = T extends
-  ((...args: never) => unknown) | readonly unknown[] | Date | Connection | StandardSchemaLike
-  ? never
-  : T extends object
-    ? string extends keyof T
-      ? Below<"*", T[string & keyof T]>
-      : { [Name in keyof T & string]-?: Name | Below<Name, T[Name]> }[keyof T & string]
-    : never;
-type Below<Name extends string, T> = `${Name}.${Names<T>}`;
-
 /** Full names of all options with an effect. */
 export type Written = Names<AuthOptions>;
 type Parsable = Names<z.input<typeof schema>> | InertPath;
-
-type Difference<A, B> = Exclude<A, B> | Exclude<B, A>;
-type Agreed<Output, Drift extends never> = Output | Drift;
 
 /** Compiles only while schema and interface have the same names at every level; the error lists the others. */
 export type ParsedOptions = Agreed<z.output<typeof schema>, Difference<Written, Parsable>>;

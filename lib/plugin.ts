@@ -20,7 +20,7 @@ export interface Plugin<
   /** Fields that it adds to every user and session in answers, each with the value shown when it is unset. */
   readonly exposes?: Fields;
   readonly endpoints: Endpoints;
-  /** What `auth.api` alone has: trusted calls without a route. */
+  /** What `auth.api` alone has: calls without a route. */
   readonly serverCalls?: ServerCalls;
   /** What it adds to endpoints of other features, by their names. */
   readonly extends?: Extensions;

@@ -111,21 +111,27 @@ export const WITHOUT_EFFECT_YET = [
 /** Names that additional fields cannot have: built-in fields, and what else the bodies of requests carry. */
 const TAKEN_NAMES = {
   user: [
-    ...["name", "email", "image", "createdAt", "updatedAt", "password", "newPassword"],
-    ...["currentPassword", "callbackURL", "rememberMe", "dontRememberMe", "token"],
+    ...["id", "_id", "name", "email", "emailVerified", "image", "createdAt", "updatedAt"],
+    ...["password", "newPassword", "currentPassword", "token"],
+    ...["callbackURL", "rememberMe", "dontRememberMe"],
   ],
-  session: ["token", "userId", "expiresAt", "createdAt", "updatedAt", "ipAddress", "userAgent"],
+  session: [
+    ...["id", "_id", "token", "userId", "expiresAt", "createdAt", "updatedAt", "ipAddress"],
+    ...["userAgent", "user", "twoFactorVerifiedAt", "userVerified", "impersonatedBy"],
+  ],
 } as const;
 
 function refuseTakenNames(data: ParsedOptions): void {
   for (const model of ["user", "session"] as const) {
-    const given = data[model].additionalFields;
+    const given = Object.entries(data[model].additionalFields);
     const refuse = (names: readonly string[], owner: string): void => {
-      const taken = names.find((name) => Object.hasOwn(given, name));
-      if (taken === undefined) return;
-      throw wrong(
-        `${model}.additionalFields.${taken} is the name of a field of ${owner}; choose another one`,
-      );
+      for (const [name, { fieldName = name }] of given) {
+        const taken = [name, fieldName].find((one) => names.includes(one));
+        if (taken === undefined) continue;
+        const option = `${model}.additionalFields.${name}${taken === name ? "" : ".fieldName"}`;
+        const what = taken === name ? "" : `"${taken}", `;
+        throw wrong(`${option} is ${what}the name of a field of ${owner}; choose another one`);
+      }
     };
     refuse(TAKEN_NAMES[model], "the library");
     for (const { id, exposes } of data.plugins) {

@@ -70,6 +70,9 @@ function chainOf(
   endpoint: AnyEndpoint,
   address: (req: Request) => string,
 ): Chain {
+  if (endpoint.access === "server") {
+    throw new TypeError(`${endpoint.name} is for the server alone: name it among serverCalls`);
+  }
   const writes = endpoint.methods.some((method) => method !== "GET");
   return [
     securityHeaders({ cacheable: endpoint.cacheable }),

@@ -20,7 +20,7 @@ import {
   findActiveToRead,
   isFresh,
   isReading,
-  requireAdmission,
+  requireEnrolment,
 } from "./services/session.ts";
 import { serialiseRedirectURL } from "./services/redirect-url.ts";
 import { checkReturnAddresses } from "./services/return-address.ts";
@@ -104,7 +104,7 @@ async function authorize(
   request: RequestInfo,
   reply: Reply,
 ): Promise<ActiveSession | PendingSignIn | null | undefined> {
-  if (endpoint.access === "public") return undefined;
+  if (endpoint.access === "server" || endpoint.access === "public") return undefined;
   const mayBeCopied = endpoint.access === "session" && isReading(request);
   const find = mayBeCopied ? findActiveToRead : findActive;
   const active = await find(auth, request, reply);
@@ -120,7 +120,7 @@ async function authorize(
     throw failCore("SESSION_NOT_FRESH");
   }
   const isOpen = endpoint.access === "optional" || endpoint.access === "pending";
-  if (!isOpen && !endpoint.beforeEnrolment) await requireAdmission(auth, active);
+  if (!isOpen && !endpoint.beforeEnrolment) await requireEnrolment(auth, active);
   return active;
 }
 

@@ -77,3 +77,21 @@ describe("extends", () => {
     });
   });
 });
+
+describe("an endpoint for the server alone", () => {
+  it("when a feature names it among its routes, then betterAuth() throws", () => {
+    const secret = endpoint("secret", {
+      method: "POST",
+      path: "/secret",
+      summary: "Tell a secret",
+      access: "server",
+      response: z.string(),
+      handler: () => "secret",
+    });
+    const leak = plugin({ id: "leak", models: [], endpoints: [secret] });
+    assert.throws(
+      () => betterAuth({ ...common, plugins: [leak] }),
+      new TypeError("secret is for the server alone: name it among serverCalls"),
+    );
+  });
+});

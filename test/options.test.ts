@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import mongoose, { createConnection, mongo } from "mongoose";
 import ts from "typescript";
 import { inertOptions } from "../lib/known-options.ts";
-import { username } from "../lib/index.ts";
+import { twoFactor, username } from "../lib/index.ts";
 import type { Config } from "../lib/config.ts";
 import type { AuthOptions } from "../lib/options.ts";
 import { readOptions } from "../lib/read-options.ts";
@@ -595,6 +595,27 @@ describe("readOptions", () => {
     for (const [plugins, message] of refused) {
       it(`when ${JSON.stringify(plugins)} are given, then it throws`, () => {
         assert.equal(messageOf({ ...given, plugins }), `betterAuth(): ${message}`);
+      });
+    }
+
+    for (const [model, name, fieldName] of [
+      ["user", "emailVerified", undefined],
+      ["user", "verified", "emailVerified"],
+      ["user", "second", "twoFactorEnabled"],
+      ["session", "userVerified", undefined],
+      ["session", "user", undefined],
+      ["session", "actor", "impersonatedBy"],
+    ] as const) {
+      it(`when ${model}.additionalFields.${name}${fieldName === undefined ? "" : ` is stored as ${fieldName}`}, then it throws`, () => {
+        const additionalFields = { [name]: { type: "string", fieldName } };
+        const options = { ...given, [model]: { additionalFields }, plugins: [twoFactor()] };
+        const [option, what] =
+          fieldName === undefined ? ["", ""] : [".fieldName", `"${fieldName}", `];
+        const owner = fieldName === "twoFactorEnabled" ? 'the feature "two-factor"' : "the library";
+        assert.equal(
+          messageOf(options),
+          `betterAuth(): ${model}.additionalFields.${name}${option} is ${what}the name of a field of ${owner}; choose another one`,
+        );
       });
     }
 

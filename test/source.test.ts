@@ -33,13 +33,13 @@ const LAYERS: readonly Layer[] = [
   },
   {
     name: "options",
-    files: /^(options|known-options|options-schema|option-errors|config|read-.+)\.ts$/,
+    files: /^(options|known-options|options-schema|option-.+|config|read-.+)\.ts$/,
     may: [
       "node:.+",
       "zod",
       "leven",
       ...KERNEL,
-      "(known-options|options-schema|option-errors|read-.+)\\.ts",
+      "(known-options|options-schema|option-.+|read-.+)\\.ts",
     ],
     mayTypes: ["mongoose"],
   },
@@ -51,7 +51,7 @@ const LAYERS: readonly Layer[] = [
   {
     name: "features",
     files: /^routers\/([^/]+)\//,
-    may: ["node:.+", "zod", ...SHARED, "routers/$1/.+", "routers/core/schemas\\.ts"],
+    may: ["node:.+", "zod", ...SHARED, "option-.+", "routers/$1/.+", "routers/core/schemas\\.ts"],
   },
   {
     name: "calls",

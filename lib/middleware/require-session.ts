@@ -10,7 +10,7 @@ import {
   findActiveToRead,
   isFresh,
   isReading,
-  requireAdmission,
+  requireEnrolment,
 } from "../services/session.ts";
 import type { PublicSession, PublicUser } from "../views.ts";
 import { requestInfo } from "./request-info.ts";
@@ -173,7 +173,7 @@ async function admit(
   const suffices = known !== undefined && (mayBeCopied || known.shown === undefined);
   const active = suffices ? known : await authenticate(auth, req, res, mayBeCopied);
   if (fresh && !isFresh(auth, active.session)) throw failCore("SESSION_NOT_FRESH");
-  if (!beforeEnrolment) await requireAdmission(auth, active);
+  if (!beforeEnrolment) await requireEnrolment(auth, active);
   if (twoFactor) for (const hooks of auth.hooks) hooks.requireSecondFactor?.(auth, active);
   check?.(auth, active);
   found.set(req, active);

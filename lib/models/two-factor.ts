@@ -6,12 +6,12 @@ export interface TwoFactor {
   _id: Id;
   /** Encrypted text of 32 characters, whose UTF-8 bytes are the key of the codes. */
   secret: string;
-  /** Encrypted JSON array of the codes that are not used yet. */
+  /** JSON array of the codes that are not used yet, encrypted unless `storeBackupCodes` says otherwise. */
   backupCodes: string;
   userId: Id;
   /** Whether a code has confirmed the secret; missing in rows of Better Auth 1.4, where it counts as true at sign-in. */
   verified?: boolean | null;
-  /** Tries since the last success; missing means none. */
+  /** Wrong tries of sign-ins since the last success, or since a lock has ended; missing means none. */
   failedVerificationCount?: number | null;
   /** Until then no code is looked at. */
   lockedUntil?: Date | null;

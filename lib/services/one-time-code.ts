@@ -103,7 +103,7 @@ async function storedCode(
   return "hash" in form ? form.hash(code) : form.encrypt(code);
 }
 
-/** The form of the option, and those in which Better Auth may have left a code a moment ago. */
+/** The form of the option; unless that is the app's own, also those in which Better Auth may have left a code a moment ago. */
 async function matchesCode(
   auth: AuthContext,
   by: VerificationKey,
@@ -114,12 +114,17 @@ async function matchesCode(
   if (code.length !== digits || !/^[0-9]+$/.test(code)) return false;
   if (typeof form === "object") {
     if ("hash" in form) return isSame(stored, await form.hash(code));
-    return isSame((await decryptBy(form, stored)) ?? "", code);
+    return isText(await decryptBy(form, stored), code);
   }
   if (isHmacBase64url(stored, bound(by, code), auth.keys.signing)) return true;
   if (/^[0-9]{1,10}$/.test(stored)) return isSame(stored, code);
   if (isSame(stored, hash("sha256", code, "base64url"))) return true;
-  return isSame((await decrypt(stored, auth.keys.cipher)) ?? "", code);
+  return isText(await decrypt(stored, auth.keys.cipher), code);
+}
+
+/** What cannot be decrypted is like no code. */
+function isText(decrypted: string | null, code: string): boolean {
+  return decrypted !== null && isSame(decrypted, code);
 }
 
 /** The MAC of a code serves the one it was made for. */

@@ -56,8 +56,8 @@ async function isGuessable(
   password: string,
   { email, username }: Pick<User, "email" | "username">,
 ): Promise<boolean> {
-  const own = [email, username].includes(password.normalize("NFKC").toLowerCase());
-  return own || isCommonPassword(password);
+  const own = [email, username].map((name) => name?.toLowerCase());
+  return own.includes(password.normalize("NFKC").toLowerCase()) || isCommonPassword(password);
 }
 
 /** The form in which a password is stored. */
@@ -193,7 +193,8 @@ export async function matchesPassword(
 }
 
 /** Does the work of a check whose answer is known, so that the time does not tell. */
-export async function spendSameWork({ config }: AuthContext, password: string): Promise<void> {
-  const { hash, cost } = config.emailAndPassword.password;
+export async function spendSameWork(auth: AuthContext, password: string): Promise<void> {
+  if (isTooLong(auth, password)) return;
+  const { hash, cost } = auth.config.emailAndPassword.password;
   await (hash === undefined ? spendHash(password, cost) : hash(password));
 }

@@ -2,6 +2,7 @@ import type { ActiveSession, AuthContext, Call, PendingSignIn, RequestInfo } fro
 import { sign, unsign } from "../crypto/signature.ts";
 import { formatId } from "../models/id.ts";
 import type { User } from "../models/user.ts";
+import type { Verification } from "../models/verification.ts";
 import { changeRow } from "./changes.ts";
 import { clearCookie, readCookies, setCookie } from "./cookies.ts";
 import { clearSessionCookies } from "./session.ts";
@@ -20,9 +21,11 @@ import {
 const ATTEMPTS_PREFIX = "2fa-attempts-";
 /** In front of the count while a code is being looked at. */
 const BUSY = "busy-";
+/** Milliseconds after which nobody looks any more. */
+const BUSY_MS = 30_000;
 
 /** What a pending endpoint is called with. */
-export type PendingCall = Call<ActiveSession | PendingSignIn>;
+export type PendingCall<Body = unknown> = Call<ActiveSession | PendingSignIn, Body>;
 
 /** Whether the caller is not signed in yet. */
 export function isPending(active: ActiveSession | PendingSignIn | null): active is PendingSignIn {
@@ -114,12 +117,9 @@ export async function beginAttempt(
   { identifier, expiresAt }: PendingSignIn,
   allowed: number,
 ): Promise<Attempt | "busy" | "spent"> {
-  const by = { prefix: ATTEMPTS_PREFIX, key: identifier };
-  // Better Auth 1.4 writes no such row.
-  if ((await findKeyed(auth, by)) === null) await startAttempts(auth, identifier, expiresAt);
-  const row = await findKeyed(auth, by);
-  if (row === null || row.value.startsWith(BUSY)) return "busy";
-  const count = /^\d{1,9}$/.test(row.value) ? Number(row.value) : allowed;
+  const row = await findAttempts(auth, identifier, expiresAt);
+  const count = row === null ? "busy" : countOf(auth, row, allowed);
+  if (row === null || count === "busy") return "busy";
   if (count >= allowed) return "spent";
   const change = (from: string, value: string) =>
     changeRow(
@@ -135,6 +135,32 @@ export async function beginAttempt(
       await change(busy, String(isWrong ? count + 1 : count));
     },
   };
+}
+
+async function findAttempts(
+  auth: AuthContext,
+  identifier: string,
+  expiresAt: Date,
+): Promise<Verification | null> {
+  const by = { prefix: ATTEMPTS_PREFIX, key: identifier };
+  const row = await findKeyed(auth, by);
+  if (row !== null) return row;
+  // Better Auth 1.4 writes no such row.
+  await startAttempts(auth, identifier, expiresAt);
+  return findKeyed(auth, by);
+}
+
+/** A look that a crash has cut off counts as a wrong one. */
+function countOf(
+  auth: AuthContext,
+  { value, updatedAt }: Verification,
+  allowed: number,
+): number | "busy" {
+  const isBusy = value.startsWith(BUSY);
+  if (isBusy && auth.now().getTime() - updatedAt.getTime() < BUSY_MS) return "busy";
+  const digits = isBusy ? value.slice(BUSY.length) : value;
+  if (!/^\d{1,9}$/.test(digits)) return allowed;
+  return isBusy ? Number(digits) + 1 : Number(digits);
 }
 
 async function startAttempts(

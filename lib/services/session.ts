@@ -140,7 +140,7 @@ export function isBanned(user: Readonly<User>, now: Date): boolean {
   return !(user.banExpires instanceof Date && user.banExpires <= now);
 }
 
-/** Whether sign-in asks for a second factor; any true value counts, as for a ban. */
+/** Whether a user has a second factor; any true value counts, as for a ban. */
 export function hasSecondFactor(user: Readonly<User>): boolean {
   const mark: unknown = user.twoFactorEnabled;
   return Boolean(mark) && mark !== "false";
@@ -152,9 +152,9 @@ export function isFresh({ config, now }: AuthContext, session: Readonly<KnownSes
   return freshAge === 0 || now().getTime() - session.createdAt.getTime() < freshAge * 1000;
 }
 
-/** Asks every feature whether the session may be used already; each throws when not. */
-export async function requireAdmission(auth: AuthContext, active: ActiveSession): Promise<void> {
-  for (const { admitSession } of auth.hooks) await admitSession?.(auth, active);
+/** Lets features refuse a session whose user has something to set up first. */
+export async function requireEnrolment(auth: AuthContext, active: ActiveSession): Promise<void> {
+  for (const hooks of auth.hooks) await hooks.requireEnrolment?.(auth, active);
 }
 
 /** A Bearer client carries no `dont_remember` cookie: the row's own length tells as well. */

@@ -3,7 +3,8 @@ import request from "supertest";
 import { twoFactor } from "../../lib/index.ts";
 import { startApp, TEST_ORIGIN, TEST_PASSWORD, type TestApp } from "../support/app.ts";
 import { startFailingMongo, type FailingMongo } from "../support/fail-points.ts";
-import { call, codeOf, givenEnrolled, rowOf } from "../support/two-factor.ts";
+import { assertRefusal } from "../support/refusal.ts";
+import { call, codeOf, givenEnrolled, rowOf, signIn } from "../support/two-factor.ts";
 
 const ROUNDS = 8;
 const password = TEST_PASSWORD;
@@ -68,18 +69,6 @@ describe("a switch of the second factor on a standalone server", function () {
       },
     ],
     [
-      "/disable meets, in another session, the code that confirms",
-      async () => {
-        const user = await givenUnconfirmed();
-        const other = await t.givenSession(user);
-        const disabling = call(t, "disable", other.cookie, { password }).then((answer) => answer);
-        await new Promise((resolve) => setTimeout(resolve, 40));
-        await call(t, "verify-totp", user.cookie, { code: codeOf(t, user) });
-        await disabling;
-        return user;
-      },
-    ],
-    [
       "the code that confirms meets a sign-out",
       async () => {
         const user = await givenUnconfirmed();
@@ -106,4 +95,50 @@ describe("a switch of the second factor on a standalone server", function () {
       for (let n = 0; n < ROUNDS; n += 1) await assertWhole(await round());
     });
   }
+
+  it("when /disable in another session comes before the new session, then it is wholly off", async () => {
+    let during: (() => Promise<unknown>) | null = null;
+    const before = async () => {
+      const work = during;
+      during = null;
+      await work?.();
+    };
+    const own = await startApp({
+      database: mongo.uri("switches"),
+      plugins: [twoFactor()],
+      databaseHooks: { session: { create: { before } } },
+    });
+    const user = await givenUnconfirmed();
+    const other = await t.givenSession(user);
+    during = () => call(own, "disable", other.cookie, { password }).expect(200);
+    const answer = await call(own, "verify-totp", user.cookie, { code: codeOf(own, user) });
+    await own.stop();
+    assertRefusal(answer, [401, "INVALID_TWO_FACTOR_COOKIE"]);
+    assert.equal(await rowOf(t, user), null);
+    await assertWhole(user);
+  });
+
+  it("when the database fails in the midst of /disable, then nobody is asked for codes that are gone", async () => {
+    const user = await givenEnrolled(t);
+    await mongo.failOnce("switches", { command: "findAndModify", collection: "user" });
+    assertRefusal(await call(t, "disable", user.cookie, { password }), [
+      503,
+      "SERVICE_UNAVAILABLE",
+    ]);
+    assert.ok(await mongo.hasFailed());
+    const signedIn = await signIn(t, { email: user.email, password }).expect(200);
+    assert.equal("twoFactorRedirect" in (signedIn.body as object), false);
+  });
+
+  it("when a code that confirms is overtaken by /enable, then the session stays", async () => {
+    const user = await givenUnconfirmed();
+    const code = codeOf(t, user);
+    const [confirmed] = await Promise.all([
+      call(t, "verify-totp", user.cookie, { code }),
+      call(t, "enable", user.cookie, { password }),
+    ]);
+    if (confirmed.status === 401)
+      await call(t, "get-totp-uri", user.cookie, { password }).expect(200);
+    await assertWhole(user);
+  });
 });

@@ -93,7 +93,7 @@ export const signUpEmail = endpoint("signUpEmail", {
 /** What becomes the username, where users have one. */
 function nameIn(body: Readonly<Record<string, unknown>>): string | null {
   const name = body["username"] ?? body["displayUsername"];
-  return typeof name === "string" ? name.toLowerCase() : null;
+  return typeof name === "string" ? name : null;
 }
 
 /** Whether someone is mailed: the new user, or the known one. */

@@ -8,9 +8,9 @@ import {
   newSessionErrors,
   ownPasswordErrors,
   requireOwnPassword,
-  switchTwoFactor,
   type TwoFactorRules,
 } from "../../services/second-factor.ts";
+import { switchTwoFactor } from "../../services/second-factor-switch.ts";
 import { deleteVerifications, TRUSTED_DEVICE } from "../../services/verification.ts";
 import { done } from "../core/schemas.ts";
 import { passwordField } from "./schemas.ts";
@@ -30,7 +30,7 @@ export function disableTwoFactor(rules: TwoFactorRules) {
     async handler(call) {
       const { auth, active, request, reply } = call;
       const { _id } = active.user;
-      await requireOwnPassword(call, rules);
+      await requireOwnPassword(call, rules, rules);
       const ended = () => failCore("UNAUTHORIZED");
       await switchTwoFactor(call, { twoFactorEnabled: false }, ended, async (transaction) => {
         await deleteVerifications(auth, TRUSTED_DEVICE.prefix, _id, transaction);

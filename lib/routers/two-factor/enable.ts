@@ -12,13 +12,13 @@ import { isDuplicateKey } from "../../services/database-errors.ts";
 import { notTrue } from "../../services/filter.ts";
 import {
   findTwoFactor,
+  isConfirmed,
   newSessionErrors,
   ownPasswordErrors,
   requireOwnPassword,
-  switchAuthenticatorOn,
-  switchTwoFactor,
   type TwoFactorRules,
 } from "../../services/second-factor.ts";
+import { switchAuthenticatorOn, switchTwoFactor } from "../../services/second-factor-switch.ts";
 import { insert, type Transaction } from "../../services/transaction.ts";
 import { issuerField, passwordField } from "./schemas.ts";
 
@@ -66,7 +66,7 @@ export function enableTwoFactor(rules: TwoFactorRules) {
     errors,
     async handler(call) {
       const { auth, active, body } = call;
-      await requireOwnPassword(call, rules);
+      await requireOwnPassword(call, rules, rules);
       if (body.method === "otp") {
         if (rules.otp.sendOTP === undefined) throw fail("OTP_NOT_CONFIGURED");
         await switchTwoFactor(call, { twoFactorEnabled: true }, ended);
@@ -115,10 +115,7 @@ async function findUnconfirmed(
   transaction?: Transaction,
 ): Promise<TwoFactor | null> {
   const row = await findTwoFactor(auth, active.user._id, transaction);
-  // Better Auth 1.4 writes no mark: there the user's own says whether a code has confirmed it.
-  if (row !== null && (row.verified ?? active.user.twoFactorEnabled) === true) {
-    throw fail("TOTP_ALREADY_ENABLED");
-  }
+  if (row !== null && isConfirmed(row, active.user)) throw fail("TOTP_ALREADY_ENABLED");
   return row;
 }
 

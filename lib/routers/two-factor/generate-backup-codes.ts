@@ -32,7 +32,7 @@ export function generateBackupCodes(rules: TwoFactorRules) {
     errors,
     async handler(call) {
       const { auth, active } = call;
-      await requireOwnPassword(call, rules.backupCodes);
+      await requireOwnPassword(call, rules, rules.backupCodes);
       if (!hasSecondFactor(active.user)) throw fail("TWO_FACTOR_NOT_ENABLED");
       const { codes, stored } = await newBackupCodes(auth, rules.backupCodes);
       const changed = await auth.models.TwoFactor.findOneAndUpdate(

@@ -14,7 +14,7 @@ export function generateTOTP(rules: TwoFactorRules) {
     method: "POST",
     path: "/two-factor/generate-totp",
     summary: "Make the present code of a secret",
-    access: "public",
+    access: "server",
     body: z.object({ secret: z.string() }),
     response: z.object({ code: z.string() }),
     errors,

@@ -34,7 +34,7 @@ export function getTOTPURI(rules: TwoFactorRules) {
     async handler(call) {
       const { auth, active } = call;
       if (rules.totp.disable) throw fail("TOTP_NOT_CONFIGURED");
-      await requireOwnPassword(call, rules.totp);
+      await requireOwnPassword(call, rules, rules.totp);
       const row = await findTwoFactor(auth, active.user._id);
       if (row === null) throw fail("TOTP_NOT_ENABLED");
       const secret = await readSecret(auth, row);

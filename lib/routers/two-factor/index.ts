@@ -8,10 +8,15 @@ import {
   type SignInAttempt,
 } from "../../context.ts";
 import { failCore } from "../../errors.ts";
+import type { KnownSession } from "../../models/session.ts";
 import type { User } from "../../models/user.ts";
 import { plugin } from "../../plugin.ts";
 import { startPendingSignIn } from "../../services/pending-sign-in.ts";
-import { findTwoFactor, type TwoFactorRules } from "../../services/second-factor.ts";
+import {
+  findTwoFactor,
+  requireRecentProof,
+  type TwoFactorRules,
+} from "../../services/second-factor.ts";
 import { hasSecondFactor } from "../../services/session.ts";
 import { useTrustedDevice } from "../../services/trusted-device.ts";
 import { disableTwoFactor } from "./disable.ts";
@@ -64,7 +69,7 @@ export function twoFactor(options: TwoFactorOptions = {}) {
     extends: { signInEmail: { response: challenged }, signInUsername: { response: challenged } },
     hooks: {
       challengeSignIn: (call, user, attempt) => challenge(rules, call, user, attempt),
-      admitSession: (auth, active) => admit(rules, auth, active),
+      requireEnrolment: (auth, active) => admit(rules, auth, active),
       requireSecondFactor: (auth, active) => {
         stepUp(rules, auth, active);
       },
@@ -121,11 +126,18 @@ async function admit(
   throw failCore("TWO_FACTOR_ENROLMENT_REQUIRED");
 }
 
-async function isExempt({ models }: AuthContext, { session, shown }: ActiveSession) {
-  // The copy in the cookie does not tell.
-  const row =
-    shown === undefined ? session : await models.Session.findOne({ _id: session._id }).lean();
-  return row !== null && (row.impersonatedBy != null || row.userVerified === true);
+async function isExempt({ models }: AuthContext, active: ActiveSession): Promise<boolean> {
+  if (active.shown === undefined) return isEnough(active.session, active.user);
+  // The copy in the cookie does not tell, and may be older than what another browser has set up.
+  const [session, user] = await Promise.all([
+    models.Session.findOne({ _id: active.session._id }).lean(),
+    models.User.findOne({ _id: active.user._id }).lean(),
+  ]);
+  return session !== null && user !== null && isEnough(session, user);
+}
+
+function isEnough(session: Readonly<KnownSession>, user: Readonly<User>): boolean {
+  return hasSecondFactor(user) || session.userVerified === true || session.impersonatedBy != null;
 }
 
 /** @throws AuthError TWO_FACTOR_ENROLMENT_REQUIRED, TWO_FACTOR_REQUIRED (403) */
@@ -134,8 +146,5 @@ function stepUp(rules: TwoFactorRules, auth: AuthContext, active: ActiveSession)
   if (!hasSecondFactor(user) && session.userVerified !== true) {
     throw failCore("TWO_FACTOR_ENROLMENT_REQUIRED");
   }
-  const provenAt = session.twoFactorVerifiedAt?.getTime() ?? 0;
-  if (auth.now().getTime() - provenAt >= rules.stepUpMaxAge * 1000) {
-    throw failCore("TWO_FACTOR_REQUIRED");
-  }
+  requireRecentProof(auth, session, rules.stepUpMaxAge);
 }

@@ -1,5 +1,7 @@
 import { z } from "zod";
 import type { ErrorTable } from "../../errors.ts";
+import { wrongOptions } from "../../option-errors.ts";
+import type { Agreed, Difference, Names } from "../../option-names.ts";
 import type { UserLike } from "../../options.ts";
 import type { OwnCipher } from "../../services/backup-codes.ts";
 import type { SendOTP, StoreOTP } from "../../services/one-time-code.ts";
@@ -102,9 +104,9 @@ export const issuerField = z
 /** Body of every endpoint that verifies a code. */
 export const codeBody = z.object({
   code: codeField,
-  trustDevice: flag.optional().describe("Asks this browser for no code for 30 days"),
+  trustDevice: flag.optional().describe("Asks this browser for no code for `trustDeviceMaxAge`"),
 });
-/** Answer of every endpoint that verifies a code. */
+/** Answer to a right code that signs in, or switches on. */
 export const verified = z.object({ token: z.string(), user: publicUser });
 
 /** Answer of a sign-in that waits for its second factor. */
@@ -139,70 +141,89 @@ const ownCipher = z.strictObject({
 });
 const YEAR = 31_536_000;
 
-const optionsSchema = z.strictObject({
-  issuer: z.string("a text").min(1, "a text").max(MAX_ISSUER_LENGTH, "shorter").optional(),
-  totpOptions: z
-    .strictObject({
-      digits: z.union([z.literal(6), z.literal(8)], "6 or 8").default(6),
-      period: whole(1, 3600, "seconds").default(30),
-      disable: bool.default(false),
-      allowPasswordless: bool.optional(),
-    })
-    .prefault({}),
-  otpOptions: z
-    .strictObject({
-      sendOTP: callback<SendOTP>().optional(),
-      period: z
-        .number("a number of minutes")
-        .positive("more than 0")
-        .max(60, "at most 60")
-        .default(3),
-      digits: whole(4, 10, "digits").default(6),
-      allowedAttempts: whole(1, 100, "tries").default(5),
-      storeOTP: z
-        .union(
-          [
-            z.enum(["hashed", "encrypted", "plain"]),
-            z.strictObject({ hash: callback<(code: string) => Promise<string> | string>() }),
-            ownCipher,
-          ],
-          '"hashed", "encrypted", "plain", { hash } or { encrypt, decrypt }',
-        )
-        .optional(),
-    })
-    .prefault({}),
-  backupCodeOptions: z
-    .strictObject({
-      amount: whole(1, 100, "codes").default(10),
-      length: whole(6, 64, "characters").default(10),
-      allowPasswordless: bool.optional(),
-      customBackupCodesGenerate: callback<() => string[]>().optional(),
-      storeBackupCodes: z
-        .union(
-          [z.enum(["encrypted", "plain"]), ownCipher],
-          '"encrypted", "plain" or { encrypt, decrypt }',
-        )
-        .default("encrypted"),
-    })
-    .prefault({}),
-  skipVerificationOnEnable: bool.default(false),
-  twoFactorCookieMaxAge: whole(1, 86_400, "seconds").default(600),
-  trustDeviceMaxAge: whole(1, YEAR, "seconds").default(2_592_000),
-  allowPasswordless: bool.default(false),
-  schema: z.unknown().optional(),
-  twoFactorTable: z.unknown().optional(),
-  required: callback<(user: UserLike) => boolean | Promise<boolean>>().optional(),
-  requiredFrom: z.date("a Date").optional(),
-  gracePeriod: whole(0, YEAR, "seconds").default(604_800),
-  stepUpMaxAge: whole(1, YEAR, "seconds").default(900),
-  accountLockout: z
-    .strictObject({
-      enabled: bool.default(true),
-      maxFailedAttempts: whole(1, 1000, "tries").default(10),
-      durationSeconds: whole(1, YEAR, "seconds").default(900),
-    })
-    .prefault({}),
-}) satisfies z.ZodType<unknown, TwoFactorOptions>;
+const optionsSchema = z.strictObject(
+  {
+    issuer: z.string("a text").min(1, "a text").max(MAX_ISSUER_LENGTH, "shorter").optional(),
+    totpOptions: z
+      .strictObject(
+        {
+          digits: z.union([z.literal(6), z.literal(8)], "6 or 8").default(6),
+          period: whole(1, 3600, "seconds").default(30),
+          disable: bool.default(false),
+          allowPasswordless: bool.optional(),
+        },
+        "an object",
+      )
+      .prefault({}),
+    otpOptions: z
+      .strictObject(
+        {
+          sendOTP: callback<SendOTP>().optional(),
+          period: z
+            .number("a number of minutes")
+            .positive("more than 0")
+            .max(60, "at most 60")
+            .default(3),
+          digits: whole(4, 10, "digits").default(6),
+          allowedAttempts: whole(1, 100, "tries").default(5),
+          storeOTP: z
+            .union(
+              [
+                z.enum(["hashed", "encrypted", "plain"]),
+                z.strictObject({ hash: callback<(code: string) => Promise<string> | string>() }),
+                ownCipher,
+              ],
+              '"hashed", "encrypted", "plain", { hash } or { encrypt, decrypt }',
+            )
+            .optional(),
+        },
+        "an object",
+      )
+      .prefault({}),
+    backupCodeOptions: z
+      .strictObject(
+        {
+          amount: whole(1, 100, "codes").default(10),
+          length: whole(6, 64, "characters").default(10),
+          allowPasswordless: bool.optional(),
+          customBackupCodesGenerate: callback<() => string[]>().optional(),
+          storeBackupCodes: z
+            .union(
+              [z.enum(["encrypted", "plain"]), ownCipher],
+              '"encrypted", "plain" or { encrypt, decrypt }',
+            )
+            .default("encrypted"),
+        },
+        "an object",
+      )
+      .prefault({}),
+    skipVerificationOnEnable: bool.default(false),
+    twoFactorCookieMaxAge: whole(1, 86_400, "seconds").default(600),
+    trustDeviceMaxAge: whole(1, YEAR, "seconds").default(2_592_000),
+    allowPasswordless: bool.default(false),
+    schema: z.unknown().optional(),
+    twoFactorTable: z.unknown().optional(),
+    required: callback<(user: UserLike) => boolean | Promise<boolean>>().optional(),
+    requiredFrom: z.date("a Date").optional(),
+    gracePeriod: whole(0, YEAR, "seconds").default(604_800),
+    stepUpMaxAge: whole(1, YEAR, "seconds").default(900),
+    accountLockout: z
+      .strictObject(
+        {
+          enabled: bool.default(true),
+          maxFailedAttempts: whole(1, 1000, "tries").default(10),
+          durationSeconds: whole(1, YEAR, "seconds").default(900),
+        },
+        "an object",
+      )
+      .prefault({}),
+  },
+  "an object",
+) satisfies z.ZodType<unknown, TwoFactorOptions>;
+type Parsed = Agreed<
+  z.output<typeof optionsSchema>,
+  Difference<Names<TwoFactorOptions>, Names<z.input<typeof optionsSchema>>>
+>;
 
 /**
  * Reads the options.
@@ -211,15 +232,11 @@ const optionsSchema = z.strictObject({
  */
 export function createRules(options: TwoFactorOptions): TwoFactorRules {
   const parsed = optionsSchema.safeParse(options);
-  if (!parsed.success) throw wrongOption(parsed.error);
-  const { totpOptions, otpOptions, backupCodeOptions, ...rest } = parsed.data;
+  if (!parsed.success) throw wrongOptions("twoFactor()", parsed.error);
+  const data: Parsed = parsed.data;
+  const { totpOptions, otpOptions, backupCodeOptions, ...rest } = data;
   const { issuer, required, requiredFrom, allowPasswordless } = rest;
   const { sendOTP, storeOTP } = otpOptions;
-  if (totpOptions.disable && sendOTP === undefined) {
-    throw new TypeError(
-      "twoFactor(): totpOptions.disable leaves no codes without otpOptions.sendOTP",
-    );
-  }
   const { customBackupCodesGenerate } = backupCodeOptions;
   return {
     ...rest,
@@ -240,7 +257,12 @@ export function createRules(options: TwoFactorOptions): TwoFactorRules {
 export function warningsAbout(options: TwoFactorOptions): string[] {
   const idle = namesOf(options, ["schema", "twoFactorTable"]);
   const policy = options.required === undefined ? namesOf(options, POLICY) : "";
+  const isEmpty =
+    options.totpOptions?.disable === true && options.otpOptions?.sendOTP === undefined;
   return [
+    ...(isEmpty
+      ? ["twoFactor(): totpOptions.disable leaves no codes without otpOptions.sendOTP"]
+      : []),
     ...(idle === "" ? [] : [`twoFactor(): these options have no effect here: ${idle}`]),
     ...(policy === "" ? [] : [`twoFactor(): without required, ${policy} has no effect`]),
   ];
@@ -252,14 +274,4 @@ const POLICY = ["requiredFrom", "gracePeriod"] as const;
 /** Those of the options that are given. */
 function namesOf(options: TwoFactorOptions, names: readonly (keyof TwoFactorOptions)[]): string {
   return names.filter((name) => options[name] !== undefined).join(", ");
-}
-
-function wrongOption({ issues }: z.ZodError): TypeError {
-  const texts = issues.map((issue) => {
-    const name = issue.path.join(".");
-    return issue.code === "unrecognized_keys"
-      ? `${[name, issue.keys.join(", ")].filter(Boolean).join(".")} is not an option (docs/options.md lists them)`
-      : `${name} must be ${issue.message}`;
-  });
-  return new TypeError(`twoFactor(): ${texts.join("; ")}`);
 }

@@ -5,7 +5,8 @@ import { fetchRequest } from "../../services/fetch-request.ts";
 import { issueCode } from "../../services/one-time-code.ts";
 import { limitCodes } from "../../services/mailbox-limit.ts";
 import { isPending } from "../../services/pending-sign-in.ts";
-import { findTwoFactor, isLocked, type TwoFactorRules } from "../../services/second-factor.ts";
+import { findTwoFactor, type TwoFactorRules } from "../../services/second-factor.ts";
+import { isLocked } from "../../services/second-factor-tries.ts";
 import { done } from "../core/schemas.ts";
 import { notConfigured } from "./schemas.ts";
 

@@ -7,13 +7,12 @@ import { includesCode, readBackupCodes, storedCodes } from "../../services/backu
 import { isPending } from "../../services/pending-sign-in.ts";
 import {
   codeErrors,
-  complete,
   findTwoFactor,
-  NO_FAILURES,
-  tryCode,
-  type Tries,
+  isConfirmed,
   type TwoFactorRules,
 } from "../../services/second-factor.ts";
+import { complete } from "../../services/second-factor-switch.ts";
+import { tryCode, type Tries } from "../../services/second-factor-tries.ts";
 import { flag, publicUser } from "../core/schemas.ts";
 import { codeBody } from "./schemas.ts";
 
@@ -42,7 +41,7 @@ export function verifyBackupCode(rules: TwoFactorRules) {
     async handler(call) {
       const { auth, active, body } = call;
       const row = await findTwoFactor(auth, active.user._id);
-      if (row === null) throw fail("BACKUP_CODES_NOT_ENABLED");
+      if (row === null || !isConfirmed(row, active.user)) throw fail("BACKUP_CODES_NOT_ENABLED");
       await tryCode(call, row, rules, { perSignIn: true }, (tries) =>
         useCode(auth, row, body.code, rules, tries),
       );
@@ -73,7 +72,7 @@ async function useCode(
   const backupCodes = await storedCodes(auth, others, rules);
   const used = await auth.models.TwoFactor.findOneAndUpdate(
     { _id: row._id, backupCodes: row.backupCodes },
-    { $set: { backupCodes, ...NO_FAILURES } },
+    { $set: { backupCodes } },
   ).lean();
   if (used !== null) return;
   await tries.giveBack();

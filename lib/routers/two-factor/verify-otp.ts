@@ -3,14 +3,9 @@ import { failures } from "../../errors.ts";
 import { forgetCodes } from "../../services/mailbox-limit.ts";
 import { checkCode } from "../../services/one-time-code.ts";
 import { isPending } from "../../services/pending-sign-in.ts";
-import {
-  codeErrors,
-  complete,
-  findTwoFactor,
-  switchTwoFactor,
-  tryCode,
-  type TwoFactorRules,
-} from "../../services/second-factor.ts";
+import { codeErrors, findTwoFactor, type TwoFactorRules } from "../../services/second-factor.ts";
+import { complete, switchTwoFactor } from "../../services/second-factor-switch.ts";
+import { tryCode } from "../../services/second-factor-tries.ts";
 import { hasSecondFactor } from "../../services/session.ts";
 import { codeBody, verified } from "./schemas.ts";
 

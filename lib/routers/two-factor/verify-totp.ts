@@ -4,18 +4,19 @@ import { endpoint } from "../../endpoint.ts";
 import { failures } from "../../errors.ts";
 import type { TwoFactor } from "../../models/two-factor.ts";
 import { notAtLeast } from "../../services/filter.ts";
-import { isPending } from "../../services/pending-sign-in.ts";
+import { isPending, type PendingCall } from "../../services/pending-sign-in.ts";
 import {
   codeErrors,
-  complete,
   findTwoFactor,
-  NO_FAILURES,
   readSecret,
-  switchAuthenticatorOn,
-  tryCode,
   type TwoFactorRules,
-  type Verified,
 } from "../../services/second-factor.ts";
+import {
+  complete,
+  switchAuthenticatorOn,
+  type Verified,
+} from "../../services/second-factor-switch.ts";
+import { tryCode, type Tries } from "../../services/second-factor-tries.ts";
 import { hasSecondFactor } from "../../services/session.ts";
 import type { Transaction } from "../../services/transaction.ts";
 import { codeBody, notConfigured, verified } from "./schemas.ts";
@@ -47,25 +48,35 @@ export function verifyTOTP(rules: TwoFactorRules) {
       if (row === null || (isPending(active) && row.verified === false)) {
         throw fail("TOTP_NOT_ENABLED");
       }
-      const isConfirmed = hasSecondFactor(active.user) && row.verified !== false;
-      const confirmed = await tryCode(call, row, rules, { perSignIn: true }, async (tries) => {
-        const step = await findStep(auth, row, body.code, rules);
-        if (isUsed(row, step)) throw fail("INVALID_CODE");
-        await tries.take();
-        if (step === null) throw fail("INVALID_CODE");
-        try {
-          if (!isPending(active) && !isConfirmed)
-            return await confirm({ ...call, active }, row, step);
-          await useStep(auth, row, step);
-          return null;
-        } catch (error) {
-          await tries.giveBack();
-          throw error;
-        }
-      });
+      const confirmed = await tryCode(call, row, rules, { perSignIn: true }, (tries) =>
+        look(call, row, rules, tries),
+      );
       return confirmed ?? complete(call, rules, { trustsDevice: body.trustDevice === true });
     },
   });
+}
+
+/** @returns null when the code is right; what is answered when it is the first, which switches the second factor on */
+async function look(
+  call: PendingCall<{ readonly code: string }>,
+  row: TwoFactor,
+  rules: TwoFactorRules,
+  tries: Tries,
+): Promise<Verified | null> {
+  const { auth, active, body } = call;
+  const step = await findStep(auth, row, body.code, rules);
+  if (isUsed(row, step)) throw fail("INVALID_CODE");
+  await tries.take();
+  if (step === null) throw fail("INVALID_CODE");
+  const isOn = hasSecondFactor(active.user) && row.verified !== false;
+  try {
+    if (!isPending(active) && !isOn) return await confirm({ ...call, active }, row, step);
+    await useStep(auth, row, step);
+    return null;
+  } catch (error) {
+    await tries.giveBack();
+    throw error;
+  }
 }
 
 async function findStep(
@@ -108,7 +119,7 @@ async function useStep(
 ): Promise<void> {
   const used = await models.TwoFactor.findOneAndUpdate(
     { _id, secret, lastUsedStep: notAtLeast(step) },
-    { $set: { ...changes, ...NO_FAILURES, lastUsedStep: step } },
+    { $set: { ...changes, lastUsedStep: step } },
   )
     .session(transaction ?? null)
     .lean();

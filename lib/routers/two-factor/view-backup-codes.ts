@@ -17,7 +17,7 @@ export function viewBackupCodes(rules: TwoFactorRules) {
     method: "POST",
     path: "/two-factor/view-backup-codes",
     summary: "Show the backup codes of a user",
-    access: "public",
+    access: "server",
     body: z.object({ userId: z.string() }),
     response: z.object({ status: z.literal(true), backupCodes: z.array(z.string()) }),
     errors,

@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { AuthError, type ErrorTable } from "../../errors.ts";
+import { wrongOptions } from "../../option-errors.ts";
+import type { Agreed, Difference, Names } from "../../option-names.ts";
 
 type Awaitable<T> = T | Promise<T>;
 type Order = "pre-normalization" | "post-normalization";
@@ -62,26 +64,33 @@ const order = z.enum(
   '"pre-normalization" or "post-normalization"',
 );
 
-const optionsSchema = z.strictObject({
-  minUsernameLength: length(1).default(3),
-  maxUsernameLength: length(1).default(30),
-  usernameValidator: callback<(username: string) => Awaitable<boolean>>().optional(),
-  usernameNormalization: z
-    .union([z.literal(false), callback<(username: string) => string>()], "a function or false")
-    .optional(),
-  displayUsernameValidator: callback<(name: string) => Awaitable<boolean>>().optional(),
-  displayUsernameNormalization: z
-    .union([z.literal(false), callback<(name: string) => string>()], "a function or false")
-    .optional(),
-  immutableUsername: z.boolean("true or false").default(false),
-  displayUsername: z.boolean("true or false").default(true),
-  validationOrder: z
-    .strictObject(
-      { username: order.optional(), displayUsername: order.optional() },
-      "an object with username and displayUsername",
-    )
-    .default({}),
-}) satisfies z.ZodType<unknown, UsernameOptions>;
+const optionsSchema = z.strictObject(
+  {
+    minUsernameLength: length(1).default(3),
+    maxUsernameLength: length(1).default(30),
+    usernameValidator: callback<(username: string) => Awaitable<boolean>>().optional(),
+    usernameNormalization: z
+      .union([z.literal(false), callback<(username: string) => string>()], "a function or false")
+      .optional(),
+    displayUsernameValidator: callback<(name: string) => Awaitable<boolean>>().optional(),
+    displayUsernameNormalization: z
+      .union([z.literal(false), callback<(name: string) => string>()], "a function or false")
+      .optional(),
+    immutableUsername: z.boolean("true or false").default(false),
+    displayUsername: z.boolean("true or false").default(true),
+    validationOrder: z
+      .strictObject(
+        { username: order.optional(), displayUsername: order.optional() },
+        "an object with username and displayUsername",
+      )
+      .default({}),
+  },
+  "an object",
+) satisfies z.ZodType<unknown, UsernameOptions>;
+type Parsed = Agreed<
+  z.output<typeof optionsSchema>,
+  Difference<Names<UsernameOptions>, Names<z.input<typeof optionsSchema>>>
+>;
 
 /** What the options say about names. */
 export interface UsernameRules {
@@ -103,8 +112,8 @@ export interface UsernameRules {
  */
 export function createRules(options: UsernameOptions): UsernameRules {
   const parsed = optionsSchema.safeParse(options);
-  if (!parsed.success) throw wrongOption(parsed.error);
-  const { data } = parsed;
+  if (!parsed.success) throw wrongOptions("username()", parsed.error);
+  const data: Parsed = parsed.data;
   const { minUsernameLength: min, maxUsernameLength: max, validationOrder } = data;
   if (min > max)
     throw new TypeError("username(): minUsernameLength must be at most maxUsernameLength");
@@ -113,6 +122,8 @@ export function createRules(options: UsernameOptions): UsernameRules {
   const { usernameValidator = isPlain, displayUsernameValidator = () => true } = data;
 
   const refusalOf = async (username: string) => {
+    // Before the app's own normaliser sees it.
+    if (username.length > MAX_LENGTH) return "USERNAME_TOO_LONG";
     const text = validationOrder.username === "post-normalization" ? normalize(username) : username;
     if (text.length < min) return "USERNAME_TOO_SHORT";
     if (text.length > max) return "USERNAME_TOO_LONG";
@@ -145,14 +156,4 @@ function normalizerOf(
 ): (text: string) => string {
   if (option === false) return (text) => text;
   return option ?? standard;
-}
-
-function wrongOption({ issues }: z.ZodError): TypeError {
-  const texts = issues.map((issue) => {
-    const name = issue.path.join(".");
-    return issue.code === "unrecognized_keys"
-      ? `${issue.keys.join(", ")} is not an option; the options are ${Object.keys(optionsSchema.shape).join(", ")}`
-      : `${name} must be ${issue.message}`;
-  });
-  return new TypeError(`username(): ${texts.join("; ")}`);
 }

@@ -349,6 +349,11 @@ describe("twoFactor", () => {
     const other = await startTwoFactorApp({ required: () => true, gracePeriod: 0 });
     assert.deepEqual(other.logged, []);
     await other.stop();
+    const empty = await startApp({ plugins: [twoFactor({ totpOptions: { disable: true } })] });
+    assert.deepEqual(empty.logged, [
+      "warn: twoFactor(): totpOptions.disable leaves no codes without otpOptions.sendOTP",
+    ]);
+    await empty.stop();
   });
 
   it("when one endpoint alone needs no password, then users without one are served by it", async () => {
@@ -361,6 +366,20 @@ describe("twoFactor", () => {
     await call(t, "get-totp-uri", cookie).expect(200, { totpURI: uri });
     await call(t, "generate-backup-codes", cookie).expect(200);
     assertRefusal(await call(t, "disable", cookie, { password }), [400, "INVALID_PASSWORD"]);
+    await t.stop();
+  });
+
+  it("when users without a password need none, then a session alone does not replace their second factor", async () => {
+    const t = await startTwoFactorApp({ allowPasswordless: true });
+    const user = await givenEnrolled(t);
+    const { cookie } = user;
+    await t.auth.models.Account.deleteMany({});
+    t.clock.advance(900);
+    for (const path of ["disable", "get-totp-uri", "generate-backup-codes"]) {
+      assertRefusal(await call(t, path, cookie), [403, "TWO_FACTOR_REQUIRED"]);
+    }
+    await call(t, "verify-totp", cookie, { code: codeOf(t, user) }).expect(200);
+    await call(t, "disable", cookie).expect(200);
     await t.stop();
   });
 
@@ -385,14 +404,11 @@ describe("twoFactor", () => {
       { otpOptions: { storeOTP: "md5" } },
       'otpOptions.storeOTP must be "hashed", "encrypted", "plain", { hash } or { encrypt, decrypt }',
     ],
+    [{ otpOptions: null }, "otpOptions must be an object"],
     [{ trustDevices: true }, "trustDevices is not an option (docs/options.md lists them)"],
     [
       { totpOptions: { digit: 6 } },
       "totpOptions.digit is not an option (docs/options.md lists them)",
-    ],
-    [
-      { totpOptions: { disable: true } },
-      "totpOptions.disable leaves no codes without otpOptions.sendOTP",
     ],
   ] as const) {
     it(`when the options are ${JSON.stringify(options)}, then it throws`, () => {
@@ -424,14 +440,9 @@ describe("server calls", () => {
     await assert.rejects(api.viewBackupCodes({ body: { userId: user.id } }), {
       code: "INVALID_BACKUP_CODE",
     });
-    for (const path of [
-      "generate-totp",
-      "view-backup-codes",
-      "list-trusted-devices",
-      "revoke-trusted-device",
-    ]) {
+    for (const path of (twoFactor().serverCalls ?? []).flatMap(({ paths }) => paths)) {
       const answer = await request(t.server)
-        .post(`/auth/two-factor/${path}`)
+        .post(`/auth${path}`)
         .set("origin", TEST_ORIGIN)
         .send({ userId: user.id, secret: "x" });
       assertRefusal(answer, [404, "NOT_FOUND"]);

@@ -85,13 +85,37 @@ describe("usernames", () => {
       });
     }
 
-    it("when the password is the username, then PASSWORD_COMPROMISED", async () => {
-      await start();
-      const name = "Countess_1815";
-      assertRefusal(await signUp(t, { username: name, password: name }), [
-        400,
-        "PASSWORD_COMPROMISED",
-      ]);
+    for (const usernameNormalization of [undefined, false] as const) {
+      it(`when the password is the username (normalization ${usernameNormalization}), then PASSWORD_COMPROMISED`, async () => {
+        await start({ usernameNormalization });
+        const name = "Countess_1815";
+        const refused = [400, "PASSWORD_COMPROMISED"] as const;
+        assertRefusal(await signUp(t, { username: name, password: name }), refused);
+        await signUp(t, { username: name }).expect(200);
+        const body = { currentPassword: TEST_PASSWORD, newPassword: name };
+        const signedIn = await request(t.server)
+          .post("/auth/sign-in/username")
+          .send({ username: name, password: TEST_PASSWORD })
+          .expect(200);
+        const { token } = signedIn.body as { token: string };
+        const changed = request(t.server)
+          .post("/auth/change-password")
+          .set("authorization", `Bearer ${token}`)
+          .send(body);
+        assertRefusal(await changed, refused);
+      });
+    }
+
+    it("when a name is longer than any that is allowed, then the app's normaliser does not see it", async () => {
+      const seen: string[] = [];
+      const usernameNormalization = (name: string) => {
+        seen.push(name);
+        return name;
+      };
+      await start({ usernameNormalization, validationOrder: { username: "post-normalization" } });
+      const refused = await signUp(t, { username: `long${"a".repeat(9000)}` });
+      assertRefusal(refused, [400, "USERNAME_TOO_LONG"]);
+      assert.deepEqual(seen, []);
     });
 
     it("when 50 claim one name at once, in any letter case, then one gets it", async () => {
@@ -258,9 +282,11 @@ describe("username()", () => {
       /validationOrder must be an object with username and displayUsername/,
     ],
     [{ minLength: 3 }, /minLength is not an option/],
+    [{ validationOrder: { user: "x" } }, /validationOrder\.user is not an option/],
+    [null, /username\(\): the options object must be an object/],
   ] as const) {
     it(`when it is called with ${JSON.stringify(options)}, then it throws and names the option`, () => {
-      assert.throws(() => username(options as UsernameOptions), message);
+      assert.throws(() => username(options as unknown as UsernameOptions), message);
     });
   }
 
