@@ -375,7 +375,7 @@ describe("twoFactor", () => {
     const { cookie } = user;
     await t.auth.models.Account.deleteMany({});
     t.clock.advance(900);
-    for (const path of ["disable", "get-totp-uri", "generate-backup-codes"]) {
+    for (const path of ["disable", "enable", "get-totp-uri", "generate-backup-codes"]) {
       assertRefusal(await call(t, path, cookie), [403, "TWO_FACTOR_REQUIRED"]);
     }
     await call(t, "verify-totp", cookie, { code: codeOf(t, user) }).expect(200);
