@@ -6,12 +6,14 @@ import type { Account } from "./models/account.ts";
 import type { Session } from "./models/session.ts";
 import type { User } from "./models/user.ts";
 import type { Verification } from "./models/verification.ts";
+import { callback, flag } from "./option-fields.ts";
 import type { Agreed, Difference, Names } from "./option-names.ts";
 import { pageColors, pageFonts, pageSizes } from "./options.ts";
 import type {
   AccountLinkingOptions,
   AfterChange,
   AuthOptions,
+  Awaitable,
   BeforeChange,
   ChangeEmailOptions,
   ChangesOf,
@@ -30,8 +32,6 @@ import type {
 import { parseURL } from "./parse-url.ts";
 import type { Plugin } from "./plugin.ts";
 
-type Awaitable<T> = T | Promise<T>;
-
 // Messages complete the sentence "<option> must be …".
 
 /** For an unknown name the message lists the known ones, because the issue does not; see `explain`. */
@@ -49,13 +49,10 @@ const whole = (min: number, unit: string, max = Number.MAX_SAFE_INTEGER) => {
 const matching = (pattern: RegExp, must: string) => z.string(must).regex(pattern);
 const oneOf = <const Values extends readonly [string, ...string[]]>(...values: Values) =>
   z.enum(values, `one of ${values.map((value) => `"${value}"`).join(", ")}`);
-const callback = <F>() =>
-  z.custom<F>((value) => typeof value === "function", { error: "a function", abort: true });
 const list = <Item extends z.ZodType>(item: Item) => z.array(item, "an array").readonly();
 const byName = <Value extends z.ZodType>(name: z.ZodType<string, string>, value: Value) =>
   z.record(name, value, "an object");
 
-const flag = z.boolean("true or false");
 const on = flag.default(true);
 const off = flag.default(false);
 const seconds = whole(1, "seconds");

@@ -7,7 +7,8 @@ import type { User } from "./models/user.ts";
 import type { Verification } from "./models/verification.ts";
 import type { Plugin } from "./plugin.ts";
 
-type Awaitable<T> = T | Promise<T>;
+/** A value, or a promise of it. */
+export type Awaitable<T> = T | Promise<T>;
 
 /** The user that callbacks receive, as answers show it: fields of features and `additionalFields` besides these. */
 export interface UserLike {

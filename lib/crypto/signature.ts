@@ -64,6 +64,12 @@ export function isHmacBase64url(
   return keys.some(isMadeBy);
 }
 
+/** Whether two secret texts are the same, in a time that does not tell where they differ. */
+export function isSameText(one: string, other: string): boolean {
+  const [a, b] = [Buffer.from(one, "utf8"), Buffer.from(other, "utf8")];
+  return a.length === b.length && timingSafeEqual(a, b);
+}
+
 function signatureOf(value: string, key: KeyObject | Buffer): string {
   return createHmac("sha256", key).update(value, "utf8").digest("base64");
 }

@@ -1,11 +1,10 @@
-import { timingSafeEqual } from "node:crypto";
 import type { AuthContext } from "../context.ts";
 import { decrypt, encrypt } from "../crypto/cipher.ts";
+import { isSameText } from "../crypto/signature.ts";
 import { ALPHANUMERIC, randomToken } from "../crypto/token.ts";
 import { formatId, type Id } from "../models/id.ts";
 import type { TwoFactor } from "../models/two-factor.ts";
-
-type Awaitable<T> = T | Promise<T>;
+import type { Awaitable } from "../options.ts";
 
 /** A reversible form in which texts are stored, by the app. */
 export interface OwnCipher {
@@ -89,12 +88,7 @@ function isCipher(form: unknown): form is OwnCipher {
 
 /** Whether a code is among these, in the same time whichever it is. */
 export function includesCode(codes: readonly string[], code: string): boolean {
-  const given = Buffer.from(code, "utf8");
-  const equal = codes.filter((known) => {
-    const bytes = Buffer.from(known, "utf8");
-    return bytes.length === given.length && timingSafeEqual(bytes, given);
-  });
-  return equal.length > 0;
+  return codes.filter((known) => isSameText(known, code)).length > 0;
 }
 
 function newCode({ config }: AuthContext, length: number): string {

@@ -108,6 +108,14 @@ export function clearCookie(reply: Reply, settings: CookieSettings): void {
   setCookie(reply, settings, "", 0);
 }
 
+/** As `clearCookie`, when the request carries it. */
+export function clearSentCookie(
+  { request, reply }: { readonly request: RequestInfo; readonly reply: Reply },
+  settings: CookieSettings,
+): void {
+  if (readCookies(request.headers).has(settings.name)) clearCookie(reply, settings);
+}
+
 /** The `Set-Cookie` lines of an answer. */
 export function cookieHeaders(reply: Reply): string[] {
   return [...reply.cookies].map(([name, { value, attributes }]) =>

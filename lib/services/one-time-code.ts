@@ -1,15 +1,13 @@
-import { hash, timingSafeEqual } from "node:crypto";
+import { hash } from "node:crypto";
 import type { ActiveSession, AuthContext, PendingSignIn } from "../context.ts";
 import { decrypt, encrypt } from "../crypto/cipher.ts";
-import { hmacBase64url, isHmacBase64url } from "../crypto/signature.ts";
+import { hmacBase64url, isHmacBase64url, isSameText } from "../crypto/signature.ts";
 import { randomToken } from "../crypto/token.ts";
 import { formatId } from "../models/id.ts";
-import type { UserLike } from "../options.ts";
+import type { Awaitable, UserLike } from "../options.ts";
 import { decryptBy, type OwnCipher } from "./backup-codes.ts";
 import { addKeyed, consumeKeyed, putKeyed, type VerificationKey } from "./verification.ts";
 import { isPending } from "./pending-sign-in.ts";
-
-type Awaitable<T> = T | Promise<T>;
 
 /** Form in which a code waits in the database. */
 export type StoreOTP =
@@ -113,26 +111,21 @@ async function matchesCode(
 ): Promise<boolean> {
   if (code.length !== digits || !/^[0-9]+$/.test(code)) return false;
   if (typeof form === "object") {
-    if ("hash" in form) return isSame(stored, await form.hash(code));
+    if ("hash" in form) return isSameText(stored, await form.hash(code));
     return isText(await decryptBy(form, stored), code);
   }
   if (isHmacBase64url(stored, bound(by, code), auth.keys.signing)) return true;
-  if (/^[0-9]{1,10}$/.test(stored)) return isSame(stored, code);
-  if (isSame(stored, hash("sha256", code, "base64url"))) return true;
+  if (/^[0-9]{1,10}$/.test(stored)) return isSameText(stored, code);
+  if (isSameText(stored, hash("sha256", code, "base64url"))) return true;
   return isText(await decrypt(stored, auth.keys.cipher), code);
 }
 
 /** What cannot be decrypted is like no code. */
 function isText(decrypted: string | null, code: string): boolean {
-  return decrypted !== null && isSame(decrypted, code);
+  return decrypted !== null && isSameText(decrypted, code);
 }
 
 /** The MAC of a code serves the one it was made for. */
 function bound({ prefix, key }: VerificationKey, code: string): string {
   return `${prefix}${key}:${code}`;
-}
-
-function isSame(one: string, other: string): boolean {
-  const [a, b] = [Buffer.from(one, "utf8"), Buffer.from(other, "utf8")];
-  return a.length === b.length && timingSafeEqual(a, b);
 }

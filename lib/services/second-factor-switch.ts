@@ -11,9 +11,8 @@ import { consumePendingSignIn, isPending, type PendingCall } from "./pending-sig
 import { codeErrors, findTwoFactor, type TwoFactorRules } from "./second-factor.ts";
 import { createSession, isBanned, SessionRefused, setSessionCookies } from "./session.ts";
 import { inTransaction, insert, type Transaction } from "./transaction.ts";
-import { trustDevice } from "./trusted-device.ts";
+import { endTrust, trustDevice } from "./trusted-device.ts";
 import { findUserById, updateUser } from "./user.ts";
-import { deleteVerifications, TRUSTED_DEVICE } from "./verification.ts";
 
 const fail = failures(codeErrors);
 
@@ -63,11 +62,9 @@ async function trustLiving(
   { user, session }: ActiveSession,
   maxAge: number,
 ): Promise<void> {
-  const { auth, reply } = call;
   await trustDevice(call, user, maxAge);
-  if ((await auth.models.Session.exists({ _id: session._id })) !== null) return;
-  await deleteVerifications(auth, TRUSTED_DEVICE.prefix, user._id);
-  clearCookie(reply, auth.cookies.trustDevice);
+  if ((await call.auth.models.Session.exists({ _id: session._id })) !== null) return;
+  await endTrust(call, user);
   throw fail("INVALID_TWO_FACTOR_COOKIE");
 }
 

@@ -7,7 +7,7 @@ import type { TwoFactor } from "../models/two-factor.ts";
 import type { User } from "../models/user.ts";
 import type { UserLike } from "../options.ts";
 import { unreadable, type BackupCodeRules } from "./backup-codes.ts";
-import type { TotpSettings } from "../crypto/totp.ts";
+import { totpURI, type TotpSettings } from "../crypto/totp.ts";
 import { findCredential } from "./credential.ts";
 import { anyOf } from "./filter.ts";
 import { guardOwnPassword } from "./guess-guard.ts";
@@ -92,6 +92,17 @@ export async function readSecret(
   const text = await decrypt(secret, auth.keys.cipher);
   if (text === null) auth.log.error(unreadable("the authenticator", userId));
   return text;
+}
+
+/** What an authenticator reads: `otpauth://totp/…`, with the issuer that is given, else the feature's, else the app's name. */
+export function addressOf(
+  { auth, active }: Pick<Call<ActiveSession>, "auth" | "active">,
+  secret: string,
+  rules: Pick<TwoFactorRules, "issuer" | "totp">,
+  issuer?: string,
+): string {
+  const name = [issuer, rules.issuer].find(Boolean) ?? auth.config.appName;
+  return totpURI(secret, { issuer: name, account: active.user.email }, rules.totp);
 }
 
 /**

@@ -23,19 +23,25 @@ import {
   renewSessionCopy,
   writeSessionCopy,
 } from "./cookie-cache.ts";
-import { clearCookie, clearOtherSessionNames, readCookies, setCookie } from "./cookies.ts";
+import {
+  clearCookie,
+  clearOtherSessionNames,
+  clearSentCookie,
+  readCookies,
+  setCookie,
+} from "./cookies.ts";
 import { isRefusal, isUnavailable } from "./database-errors.ts";
 import { after, anyOf, noneOf } from "./filter.ts";
 import { storedForms } from "./session-lookup.ts";
 import { endsWithBrowser, presentedTokens } from "./session-token.ts";
-import { deleteVerifications, PENDING_SIGN_IN, TRUSTED_DEVICE } from "./verification.ts";
+import { endTrust } from "./trusted-device.ts";
+import { userAgentOf } from "./user-agent.ts";
+import { deleteVerifications, PENDING_SIGN_IN } from "./verification.ts";
 
 /** Seconds that a session lasts in the database when it ends with the browser. */
 const UNREMEMBERED_EXPIRES_IN = 86_400;
 /** Letters and digits of a session token: 190 bits. */
 const TOKEN_LENGTH = 32;
-/** `User-Agent` is kept up to this length. */
-const USER_AGENT_LENGTH = 512;
 /** Rows that `/list-sessions` answers with at most. */
 const LIST_LIMIT = 100;
 
@@ -243,39 +249,22 @@ export async function signIn(
   if (now === null || isBanned(now, call.auth.now())) {
     await deleteRow(call.auth, "Session", { _id: active.session._id });
     if (now === null) {
-      await endTrust(call, user);
+      // A browser that was trusted anew, after the new password had ended all trust.
+      if (call.reply.cookies.has(call.auth.cookies.trustDevice.name)) await endTrust(call, user);
       return null;
     }
     throw failCore("BANNED_USER");
   }
   await setSessionCookies(call.auth, call.request, call.reply, active);
-  forgetPendingSignIn(call);
+  // Codes of a sign-in that waits in this browser, whoever's it is, would be judged as this user's.
+  clearSentCookie(call, call.auth.cookies.twoFactor);
   return active;
-}
-
-/** A sign-in, of whomever, that waits in this browser for its second factor: its codes would be judged as this user's. */
-function forgetPendingSignIn({ auth, request, reply }: Call): void {
-  const { twoFactor } = auth.cookies;
-  if (readCookies(request.headers).has(twoFactor.name)) clearCookie(reply, twoFactor);
 }
 
 /** The password was changed while the second factor was being asked for. */
 async function endPendingSignIns({ auth, reply }: Call, user: User): Promise<void> {
   await deleteVerifications(auth, PENDING_SIGN_IN.prefix, user._id);
   clearCookie(reply, auth.cookies.twoFactor);
-}
-
-/** A browser that was trusted anew, after the new password had ended all trust. */
-async function endTrust({ auth, reply }: Call, user: User): Promise<void> {
-  const { trustDevice } = auth.cookies;
-  if (!reply.cookies.has(trustDevice.name)) return;
-  await deleteVerifications(auth, TRUSTED_DEVICE.prefix, user._id);
-  clearCookie(reply, trustDevice);
-}
-
-/** Empty if unknown. */
-export function userAgentOf({ headers }: Pick<RequestInfo, "headers">): string {
-  return (headers["user-agent"] ?? "").slice(0, USER_AGENT_LENGTH);
 }
 
 /**

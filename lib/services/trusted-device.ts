@@ -3,8 +3,13 @@ import { hmacBase64url, isHmacBase64url, sign, unsign } from "../crypto/signatur
 import { formatId } from "../models/id.ts";
 import type { User } from "../models/user.ts";
 import { clearCookie, readCookies, setCookie } from "./cookies.ts";
-import { userAgentOf } from "./session.ts";
-import { consumeVerification, issueVerification, TRUSTED_DEVICE } from "./verification.ts";
+import { userAgentOf } from "./user-agent.ts";
+import {
+  consumeVerification,
+  deleteVerifications,
+  issueVerification,
+  TRUSTED_DEVICE,
+} from "./verification.ts";
 
 type DeviceCall = Pick<Call, "auth" | "request" | "reply">;
 
@@ -44,6 +49,15 @@ export async function useTrustedDevice(
   }
   clearCookie(reply, auth.cookies.trustDevice);
   return false;
+}
+
+/** Ends the trust in all browsers of the user, this one included. */
+export async function endTrust(
+  { auth, reply }: Pick<Call, "auth" | "reply">,
+  user: User,
+): Promise<void> {
+  await deleteVerifications(auth, TRUSTED_DEVICE.prefix, user._id);
+  clearCookie(reply, auth.cookies.trustDevice);
 }
 
 async function consumeDevice({ auth }: DeviceCall, user: User, value: string): Promise<boolean> {

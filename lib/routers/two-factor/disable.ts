@@ -2,7 +2,7 @@ import { z } from "zod";
 import { endpoint } from "../../endpoint.ts";
 import { failCore } from "../../errors.ts";
 import { referenceForms } from "../../models/id.ts";
-import { clearCookie, readCookies } from "../../services/cookies.ts";
+import { clearSentCookie } from "../../services/cookies.ts";
 import { anyOf } from "../../services/filter.ts";
 import {
   newSessionErrors,
@@ -28,7 +28,7 @@ export function disableTwoFactor(rules: TwoFactorRules) {
     response: done,
     errors: { ...ownPasswordErrors, ...newSessionErrors },
     async handler(call) {
-      const { auth, active, request, reply } = call;
+      const { auth, active } = call;
       const { _id } = active.user;
       await requireOwnPassword(call, rules, rules);
       const ended = () => failCore("UNAUTHORIZED");
@@ -37,8 +37,7 @@ export function disableTwoFactor(rules: TwoFactorRules) {
         const own = { userId: anyOf(referenceForms(_id)) };
         await auth.models.TwoFactor.deleteMany(own).session(transaction ?? null);
       });
-      const { trustDevice } = auth.cookies;
-      if (readCookies(request.headers).has(trustDevice.name)) clearCookie(reply, trustDevice);
+      clearSentCookie(call, auth.cookies.trustDevice);
       return { status: true as const };
     },
   });

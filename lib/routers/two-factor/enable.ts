@@ -1,7 +1,6 @@
 import { z } from "zod";
 import type { ActiveSession, AuthContext, Call } from "../../context.ts";
 import { encrypt } from "../../crypto/cipher.ts";
-import { totpURI } from "../../crypto/totp.ts";
 import { randomToken } from "../../crypto/token.ts";
 import { endpoint } from "../../endpoint.ts";
 import { failCore, failures } from "../../errors.ts";
@@ -11,6 +10,7 @@ import { newBackupCodes } from "../../services/backup-codes.ts";
 import { isDuplicateKey } from "../../services/database-errors.ts";
 import { notTrue } from "../../services/filter.ts";
 import {
+  addressOf,
   findTwoFactor,
   isConfirmed,
   newSessionErrors,
@@ -65,7 +65,7 @@ export function enableTwoFactor(rules: TwoFactorRules) {
     ]),
     errors,
     async handler(call) {
-      const { auth, active, body } = call;
+      const { auth, body } = call;
       await requireOwnPassword(call, rules, rules);
       if (body.method === "otp") {
         if (rules.otp.sendOTP === undefined) throw fail("OTP_NOT_CONFIGURED");
@@ -73,7 +73,8 @@ export function enableTwoFactor(rules: TwoFactorRules) {
         return { method: "otp" as const };
       }
       if (rules.totp.disable) throw fail("TOTP_NOT_CONFIGURED");
-      await findUnconfirmed(call);
+      // Before a session is taken that a refusal would have to give back.
+      if (rules.skipVerificationOnEnable) await findUnconfirmed(call);
       const secret = randomToken(SECRET_LENGTH, undefined, auth.config.randomBytes);
       const { codes, stored } = await newBackupCodes(auth, rules.backupCodes);
       const enrolment = {
@@ -84,8 +85,7 @@ export function enableTwoFactor(rules: TwoFactorRules) {
       const store = (transaction: Transaction) => enrol(call, enrolment, transaction);
       if (rules.skipVerificationOnEnable) await switchAuthenticatorOn(call, {}, ended, store);
       else await store(undefined);
-      const issuer = [body.issuer, rules.issuer].find(Boolean) ?? auth.config.appName;
-      const uri = totpURI(secret, { issuer, account: active.user.email }, rules.totp);
+      const uri = addressOf(call, secret, rules, body.issuer);
       return { method: "totp" as const, totpURI: uri, backupCodes: codes };
     },
   });

@@ -3,9 +3,9 @@ import { totpCode, totpStep } from "../../crypto/totp.ts";
 import { endpoint } from "../../endpoint.ts";
 import { failures } from "../../errors.ts";
 import type { TwoFactorRules } from "../../services/second-factor.ts";
-import { notConfigured } from "./schemas.ts";
+import { refusals } from "./schemas.ts";
 
-const errors = { TOTP_NOT_CONFIGURED: notConfigured.TOTP_NOT_CONFIGURED } as const;
+const errors = { TOTP_NOT_CONFIGURED: refusals.TOTP_NOT_CONFIGURED } as const;
 const fail = failures(errors);
 
 /** Made of the feature's rules; without a route. */

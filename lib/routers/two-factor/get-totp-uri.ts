@@ -1,20 +1,20 @@
 import { z } from "zod";
-import { totpURI } from "../../crypto/totp.ts";
 import { endpoint } from "../../endpoint.ts";
 import { failures } from "../../errors.ts";
 import {
+  addressOf,
   findTwoFactor,
   ownPasswordErrors,
   readSecret,
   requireOwnPassword,
   type TwoFactorRules,
 } from "../../services/second-factor.ts";
-import { notConfigured, passwordField } from "./schemas.ts";
+import { refusals, passwordField } from "./schemas.ts";
 
 const errors = {
   ...ownPasswordErrors,
-  TOTP_NOT_CONFIGURED: notConfigured.TOTP_NOT_CONFIGURED,
-  TOTP_NOT_ENABLED: [400, "TOTP not enabled"],
+  TOTP_NOT_CONFIGURED: refusals.TOTP_NOT_CONFIGURED,
+  TOTP_NOT_ENABLED: refusals.TOTP_NOT_ENABLED,
 } as const;
 const fail = failures(errors);
 
@@ -39,8 +39,7 @@ export function getTOTPURI(rules: TwoFactorRules) {
       if (row === null) throw fail("TOTP_NOT_ENABLED");
       const secret = await readSecret(auth, row);
       if (secret === null) throw fail("TOTP_NOT_ENABLED");
-      const issuer = rules.issuer ?? auth.config.appName;
-      return { totpURI: totpURI(secret, { issuer, account: active.user.email }, rules.totp) };
+      return { totpURI: addressOf(call, secret, rules) };
     },
   });
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { ErrorTable } from "../../errors.ts";
-import { wrongOptions } from "../../option-errors.ts";
+import { callback, flag as optionFlag, readFeatureOptions } from "../../option-fields.ts";
 import type { Agreed, Difference, Names } from "../../option-names.ts";
 import type { UserLike } from "../../options.ts";
 import type { OwnCipher } from "../../services/backup-codes.ts";
@@ -121,20 +121,21 @@ export function passwordField({ allowPasswordless }: Pick<TwoFactorRules, "allow
   return allowPasswordless ? password.optional() : password;
 }
 
-/** Answered where no code of that kind is taken. */
-export const notConfigured = {
+/** Codes that more than one endpoint answers. */
+export const refusals = {
+  INVALID_CODE: [401, "Invalid code"],
+  TOTP_NOT_ENABLED: [400, "TOTP not enabled"],
+  BACKUP_CODES_NOT_ENABLED: [400, "Backup codes aren't enabled"],
+  // No code of that kind is taken; `/two-factor/enable` has texts of its own, as in Better Auth.
   TOTP_NOT_CONFIGURED: [400, "totp isn't configured"],
   OTP_NOT_CONFIGURED: [400, "otp isn't configured"],
 } as const satisfies ErrorTable;
 
-const callback = <F>() =>
-  z.custom<F>((value) => typeof value === "function", { error: "a function" });
 const whole = (least: number, most: number, unit: string) =>
   z
     .int(`a whole number of ${unit}`)
     .min(least, `${String(least)} or more`)
     .max(most, `at most ${String(most)}`);
-const bool = z.boolean("true or false");
 const ownCipher = z.strictObject({
   encrypt: callback<OwnCipher["encrypt"]>(),
   decrypt: callback<OwnCipher["decrypt"]>(),
@@ -149,8 +150,8 @@ const optionsSchema = z.strictObject(
         {
           digits: z.union([z.literal(6), z.literal(8)], "6 or 8").default(6),
           period: whole(1, 3600, "seconds").default(30),
-          disable: bool.default(false),
-          allowPasswordless: bool.optional(),
+          disable: optionFlag.default(false),
+          allowPasswordless: optionFlag.optional(),
         },
         "an object",
       )
@@ -185,7 +186,7 @@ const optionsSchema = z.strictObject(
         {
           amount: whole(1, 100, "codes").default(10),
           length: whole(6, 64, "characters").default(10),
-          allowPasswordless: bool.optional(),
+          allowPasswordless: optionFlag.optional(),
           customBackupCodesGenerate: callback<() => string[]>().optional(),
           storeBackupCodes: z
             .union(
@@ -197,10 +198,10 @@ const optionsSchema = z.strictObject(
         "an object",
       )
       .prefault({}),
-    skipVerificationOnEnable: bool.default(false),
+    skipVerificationOnEnable: optionFlag.default(false),
     twoFactorCookieMaxAge: whole(1, 86_400, "seconds").default(600),
     trustDeviceMaxAge: whole(1, YEAR, "seconds").default(2_592_000),
-    allowPasswordless: bool.default(false),
+    allowPasswordless: optionFlag.default(false),
     schema: z.unknown().optional(),
     twoFactorTable: z.unknown().optional(),
     required: callback<(user: UserLike) => boolean | Promise<boolean>>().optional(),
@@ -210,7 +211,7 @@ const optionsSchema = z.strictObject(
     accountLockout: z
       .strictObject(
         {
-          enabled: bool.default(true),
+          enabled: optionFlag.default(true),
           maxFailedAttempts: whole(1, 1000, "tries").default(10),
           durationSeconds: whole(1, YEAR, "seconds").default(900),
         },
@@ -231,9 +232,7 @@ type Parsed = Agreed<
  * @throws TypeError naming the option that is wrong
  */
 export function createRules(options: TwoFactorOptions): TwoFactorRules {
-  const parsed = optionsSchema.safeParse(options);
-  if (!parsed.success) throw wrongOptions("twoFactor()", parsed.error);
-  const data: Parsed = parsed.data;
+  const data: Parsed = readFeatureOptions("twoFactor()", optionsSchema, options);
   const { totpOptions, otpOptions, backupCodeOptions, ...rest } = data;
   const { issuer, required, requiredFrom, allowPasswordless } = rest;
   const { sendOTP, storeOTP } = otpOptions;

@@ -8,9 +8,9 @@ import { isPending } from "../../services/pending-sign-in.ts";
 import { findTwoFactor, type TwoFactorRules } from "../../services/second-factor.ts";
 import { isLocked } from "../../services/second-factor-tries.ts";
 import { done } from "../core/schemas.ts";
-import { notConfigured } from "./schemas.ts";
+import { refusals } from "./schemas.ts";
 
-const errors = { OTP_NOT_CONFIGURED: notConfigured.OTP_NOT_CONFIGURED } as const;
+const errors = { OTP_NOT_CONFIGURED: refusals.OTP_NOT_CONFIGURED } as const;
 const fail = failures(errors);
 
 /** Made of the feature's rules. */

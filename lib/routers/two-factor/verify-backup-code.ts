@@ -14,12 +14,12 @@ import {
 import { complete } from "../../services/second-factor-switch.ts";
 import { tryCode, type Tries } from "../../services/second-factor-tries.ts";
 import { flag, publicUser } from "../core/schemas.ts";
-import { codeBody } from "./schemas.ts";
+import { codeBody, refusals } from "./schemas.ts";
 
 const errors = {
   ...codeErrors,
   INVALID_BACKUP_CODE: [401, "Invalid backup code"],
-  BACKUP_CODES_NOT_ENABLED: [400, "Backup codes aren't enabled"],
+  BACKUP_CODES_NOT_ENABLED: refusals.BACKUP_CODES_NOT_ENABLED,
   CONFLICT: [409, "Failed to verify backup code. Please try again."],
 } as const;
 const fail = failures(errors);

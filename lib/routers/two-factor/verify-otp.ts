@@ -7,16 +7,17 @@ import { codeErrors, findTwoFactor, type TwoFactorRules } from "../../services/s
 import { complete, switchTwoFactor } from "../../services/second-factor-switch.ts";
 import { tryCode } from "../../services/second-factor-tries.ts";
 import { hasSecondFactor } from "../../services/session.ts";
-import { codeBody, verified } from "./schemas.ts";
+import { codeBody, refusals, verified } from "./schemas.ts";
 
 const errors = {
   ...codeErrors,
-  INVALID_CODE: [401, "Invalid code"],
+  INVALID_CODE: refusals.INVALID_CODE,
   OTP_HAS_EXPIRED: [400, "OTP has expired"],
 } as const;
 const fail = failures(errors);
 
-const REFUSALS = {
+/** What is answered, by how the code was received. */
+const CODE_OF = {
   none: "OTP_HAS_EXPIRED",
   "too-many": "TOO_MANY_ATTEMPTS_REQUEST_NEW_CODE",
   wrong: "INVALID_CODE",
@@ -40,7 +41,7 @@ export function verifyTwoFactorOTP(rules: TwoFactorRules) {
       await tryCode(call, row, rules, { perSignIn: false }, async (tries) => {
         const take = () => tries.take();
         const check = await checkCode(auth, active, body.code, rules.otp, take);
-        if (check !== "right") throw fail(REFUSALS[check]);
+        if (check !== "right") throw fail(CODE_OF[check]);
       });
       await forgetCodes(auth, active.user.email);
       if (isPending(active) || hasSecondFactor(active.user)) {

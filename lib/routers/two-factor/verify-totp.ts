@@ -19,13 +19,13 @@ import {
 import { tryCode, type Tries } from "../../services/second-factor-tries.ts";
 import { hasSecondFactor } from "../../services/session.ts";
 import type { Transaction } from "../../services/transaction.ts";
-import { codeBody, notConfigured, verified } from "./schemas.ts";
+import { codeBody, refusals, verified } from "./schemas.ts";
 
 const errors = {
   ...codeErrors,
-  INVALID_CODE: [401, "Invalid code"],
-  TOTP_NOT_CONFIGURED: notConfigured.TOTP_NOT_CONFIGURED,
-  TOTP_NOT_ENABLED: [400, "TOTP not enabled"],
+  INVALID_CODE: refusals.INVALID_CODE,
+  TOTP_NOT_CONFIGURED: refusals.TOTP_NOT_CONFIGURED,
+  TOTP_NOT_ENABLED: refusals.TOTP_NOT_ENABLED,
 } as const;
 const fail = failures(errors);
 

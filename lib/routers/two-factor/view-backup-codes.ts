@@ -4,9 +4,10 @@ import { failures } from "../../errors.ts";
 import { parseId } from "../../models/id.ts";
 import { readBackupCodes } from "../../services/backup-codes.ts";
 import { findTwoFactor, type TwoFactorRules } from "../../services/second-factor.ts";
+import { refusals } from "./schemas.ts";
 
 const errors = {
-  BACKUP_CODES_NOT_ENABLED: [400, "Backup codes aren't enabled"],
+  BACKUP_CODES_NOT_ENABLED: refusals.BACKUP_CODES_NOT_ENABLED,
   INVALID_BACKUP_CODE: [400, "Invalid backup code"],
 } as const;
 const fail = failures(errors);

@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { AuthError, type ErrorTable } from "../../errors.ts";
-import { wrongOptions } from "../../option-errors.ts";
+import { callback, flag, readFeatureOptions } from "../../option-fields.ts";
 import type { Agreed, Difference, Names } from "../../option-names.ts";
+import type { Awaitable } from "../../options.ts";
 
-type Awaitable<T> = T | Promise<T>;
 type Order = "pre-normalization" | "post-normalization";
 
 /** Options of `username()`, under Better Auth's names. */
@@ -52,8 +52,6 @@ export function nameErrors<const S extends number>(status: S) {
   } as const satisfies ErrorTable;
 }
 
-const callback = <F>() =>
-  z.custom<F>((value) => typeof value === "function", { error: "a function" });
 const length = (least: number) =>
   z
     .int("a whole number of characters")
@@ -76,8 +74,8 @@ const optionsSchema = z.strictObject(
     displayUsernameNormalization: z
       .union([z.literal(false), callback<(name: string) => string>()], "a function or false")
       .optional(),
-    immutableUsername: z.boolean("true or false").default(false),
-    displayUsername: z.boolean("true or false").default(true),
+    immutableUsername: flag.default(false),
+    displayUsername: flag.default(true),
     validationOrder: z
       .strictObject(
         { username: order.optional(), displayUsername: order.optional() },
@@ -111,9 +109,7 @@ export interface UsernameRules {
  * @throws TypeError naming the option that is wrong
  */
 export function createRules(options: UsernameOptions): UsernameRules {
-  const parsed = optionsSchema.safeParse(options);
-  if (!parsed.success) throw wrongOptions("username()", parsed.error);
-  const data: Parsed = parsed.data;
+  const data: Parsed = readFeatureOptions("username()", optionsSchema, options);
   const { minUsernameLength: min, maxUsernameLength: max, validationOrder } = data;
   if (min > max)
     throw new TypeError("username(): minUsernameLength must be at most maxUsernameLength");
