@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import request from "supertest";
 import { startApp, TEST_ORIGIN, TEST_PASSWORD, type TestApp } from "../support/app.ts";
+import { refuseRows } from "../support/refuse-rows.ts";
 
 describe("what is logged of a refusal", () => {
   const entries: unknown[][] = [];
@@ -26,9 +27,7 @@ describe("what is logged of a refusal", () => {
     const body = { name: "Ada", email, password: TEST_PASSWORD, ...fields };
     return request(t.server).post("/auth/sign-up/email").send(body);
   };
-  const accept = async (collection: string, validator: object): Promise<void> => {
-    await t.database.db?.command({ collMod: collection, validator });
-  };
+  const accept = (collection: string, validator: object) => refuseRows(t, collection, validator);
   const indexOf = (collection: string, index: string): string =>
     `E11000 duplicate key error collection: ${t.database.name}.${collection} index: ${index}`;
 

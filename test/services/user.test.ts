@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import request from "supertest";
 import { startEmbeddedMongo, type EmbeddedMongo } from "../../lib/dev/index.ts";
 import { setCookies, startApp, TEST_ORIGIN, TEST_PASSWORD, type TestApp } from "../support/app.ts";
+import { refuseRows } from "../support/refuse-rows.ts";
 import { DOUBLE_ADDRESS, databaseWithDuplicates, oldUser } from "../support/duplicates.ts";
 import { withDatabase, describeWithScans } from "../support/mongo.ts";
 
@@ -16,11 +17,6 @@ const countAll = (t: TestApp): Promise<number[]> =>
   Promise.all(
     ["user", "account", "session"].map((name) => t.database.collection(name).countDocuments()),
   );
-
-const setValidator = async (t: TestApp, collection: string, validator: object): Promise<void> => {
-  const db = t.database.getClient().db(t.database.name);
-  await db.command({ collMod: collection, validator });
-};
 
 describe("signUpWithPassword", () => {
   describe("given a standalone server", function () {
@@ -57,7 +53,7 @@ describe("signUpWithPassword", () => {
     });
 
     it("when the session is refused, then neither user nor account is left, and the address can sign up", async () => {
-      await setValidator(t, "session", { userAgent: { $ne: "Refused" } });
+      await refuseRows(t, "session", { userAgent: { $ne: "Refused" } });
       const other = { email: "eve@example.com" };
       const response = await signUp(t, other).set("User-Agent", "Refused").expect(400);
       assert.equal((response.body as { code: string }).code, "FAILED_TO_CREATE_SESSION");
@@ -68,7 +64,7 @@ describe("signUpWithPassword", () => {
 
     it("when the user is refused, then no account is left without a user", async () => {
       const before = await countAll(t);
-      await setValidator(t, "user", { name: { $ne: "Refused" } });
+      await refuseRows(t, "user", { name: { $ne: "Refused" } });
       await signUp(t, { email: "bob@example.com", name: "Refused" }).expect(422);
       assert.deepEqual(await countAll(t), before);
     });

@@ -3,7 +3,14 @@ import { TOTP, URI } from "otpauth";
 import request from "supertest";
 import { twoFactor, type AuthOptions, type TwoFactorOptions } from "../../lib/index.ts";
 import { parseId } from "../../lib/models/id.ts";
-import { setCookies, startApp, TEST_ORIGIN, type TestApp, type TestUser } from "./app.ts";
+import {
+  setCookies,
+  startApp,
+  TEST_ORIGIN,
+  type TestApp,
+  type TestAppSettings,
+  type TestUser,
+} from "./app.ts";
 import { createJar } from "./jar.ts";
 import { until } from "./outbox.ts";
 
@@ -33,14 +40,16 @@ export interface EnrolledUser extends TestUser {
 /** Starts an app with the feature. */
 export async function startTwoFactorApp(
   options: TwoFactorOptions = {},
-  app: AuthOptions = {},
+  { plugins: others = [], ...app }: AuthOptions = {},
+  settings: TestAppSettings = {},
 ): Promise<TwoFactorApp> {
   const sent: SentCode[] = [];
   const otpOptions: TwoFactorOptions["otpOptions"] = {
     sendOTP: ({ user, otp }) => void sent.push({ email: user.email, otp }),
     ...options.otpOptions,
   };
-  const t = await startApp({ plugins: [twoFactor({ ...options, otpOptions })], ...app });
+  const plugins = [twoFactor({ ...options, otpOptions }), ...others];
+  const t = await startApp({ plugins, ...app }, settings);
   return { ...t, sent };
 }
 

@@ -10,6 +10,7 @@ import {
   TEST_PASSWORD,
   type TestApp,
 } from "../../support/app.ts";
+import { refuseRows } from "../../support/refuse-rows.ts";
 
 interface SignedUp {
   readonly token: string | null;
@@ -45,8 +46,7 @@ const countAll = async (t: TestApp): Promise<number[]> =>
 /** Makes a collection refuse rows, as an app's own validator would. */
 const setValidator = async (t: TestApp, collection: string, validator: object): Promise<void> => {
   await t.auth.ready();
-  const db = t.database.getClient().db(t.database.name);
-  await db.command({ collMod: collection, validator });
+  await refuseRows(t, collection, validator);
 };
 
 describe("POST /sign-up/email", () => {

@@ -4,6 +4,7 @@ import { setCookies, TEST_PASSWORD } from "../../support/app.ts";
 import { itNeedsASession } from "../../support/guarded.ts";
 import { inParallel } from "../../support/parallel.ts";
 import { assertRefusal } from "../../support/refusal.ts";
+import { refuseRows } from "../../support/refuse-rows.ts";
 import { findVerifications } from "../../support/verifications.ts";
 import {
   call,
@@ -89,7 +90,7 @@ describe("POST /two-factor/disable", () => {
 
   it("when the database refuses the session, then FAILED_TO_CREATE_SESSION, and it stays on", async () => {
     const user = await givenEnrolled(t);
-    await t.database.db?.command({ collMod: "session", validator: { never: { $exists: true } } });
+    await refuseRows(t, "session");
     const answer = await call(t, "disable", user.cookie, { password });
     assertRefusal(answer, [401, "FAILED_TO_CREATE_SESSION"]);
     assert.notEqual(await rowOf(t, user), null);

@@ -7,6 +7,7 @@ import { parseId } from "../../../lib/models/id.ts";
 import { itNeedsASession } from "../../support/guarded.ts";
 import { inParallel, tally } from "../../support/parallel.ts";
 import { assertRefusal } from "../../support/refusal.ts";
+import { refuseRows } from "../../support/refuse-rows.ts";
 import { countRows } from "../../support/sessions.ts";
 import {
   call,
@@ -172,10 +173,7 @@ describe("POST /two-factor/enable", () => {
     it("when the database refuses the session, then FAILED_TO_CREATE_SESSION, and nothing is on", async () => {
       own = await startTwoFactorApp();
       const user = await own.givenUser();
-      await own.database.db?.command({
-        collMod: "session",
-        validator: { never: { $exists: true } },
-      });
+      await refuseRows(own, "session");
       const answer = await call(own, "enable", user.cookie, { password, method: "otp" });
       assertRefusal(answer, [401, "FAILED_TO_CREATE_SESSION", "Failed to create session"]);
       assert.equal(await isEnabled(own, user), false);

@@ -3,12 +3,7 @@ import request from "supertest";
 import { z } from "zod";
 import { Challenge } from "../../../lib/context.ts";
 import { endpoint } from "../../../lib/endpoint.ts";
-import {
-  twoFactor,
-  type AuthOptions,
-  type Plugin,
-  type TwoFactorOptions,
-} from "../../../lib/index.ts";
+import type { AuthOptions, TwoFactorOptions } from "../../../lib/index.ts";
 import { plugin } from "../../../lib/plugin.ts";
 import { challenged } from "../../../lib/routers/two-factor/schemas.ts";
 import { signIn as signInUser } from "../../../lib/services/session.ts";
@@ -24,7 +19,7 @@ import {
   givenSentCodes,
   sendCode,
   signIn,
-  type SentCode,
+  startTwoFactorApp,
   type TwoFactorApp,
 } from "../../support/two-factor.ts";
 
@@ -37,32 +32,18 @@ const ENROLMENT = [
 const DAY = 86_400;
 
 /** An app with a page for everyone who is signed in, and one that asks for a second factor. */
-async function start(
-  options: TwoFactorOptions = {},
-  app: AuthOptions = {},
-  others: readonly Plugin[] = [],
-): Promise<TwoFactorApp> {
-  const sent: SentCode[] = [];
-  const otpOptions = {
-    sendOTP: ({ user, otp }: { user: { email: string }; otp: string }) =>
-      void sent.push({ email: user.email, otp }),
-  };
-  const plugins = [twoFactor({ otpOptions, ...options }), ...others];
-  const t = await startApp(
-    { plugins, ...app },
-    {
-      routes(own, auth) {
-        own.get("/page", auth.requireSession, (_req, res) => res.json("page"));
-        own.get("/vault", auth.requireSession({ twoFactor: true }), (_req, res) => {
-          res.json("vault");
-        });
-        const setUp = auth.requireSession({ beforeEnrolment: true, redirectTo: "/sign-in" });
-        own.get("/set-up", setUp, (_req, res) => res.json("set-up"));
-        own.get("/admin", auth.requireAdmin, (_req, res) => res.json("admin"));
-      },
+function start(options: TwoFactorOptions = {}, app: AuthOptions = {}): Promise<TwoFactorApp> {
+  return startTwoFactorApp(options, app, {
+    routes(own, auth) {
+      own.get("/page", auth.requireSession, (_req, res) => res.json("page"));
+      own.get("/vault", auth.requireSession({ twoFactor: true }), (_req, res) => {
+        res.json("vault");
+      });
+      const setUp = auth.requireSession({ beforeEnrolment: true, redirectTo: "/sign-in" });
+      own.get("/set-up", setUp, (_req, res) => res.json("set-up"));
+      own.get("/admin", auth.requireAdmin, (_req, res) => res.json("admin"));
     },
-  );
-  return { ...t, sent };
+  });
 }
 
 /** A guard's answer on a route of the app, whose other headers are the app's. */
@@ -288,8 +269,8 @@ describe("twoFactor({ required })", () => {
 
   for (const enabled of [false, true]) {
     it(`when a passkey verified its user, then that is two factors (cookie cache ${enabled ? "on" : "off"})`, async () => {
-      const app = { session: { cookieCache: { enabled } } };
-      t = await start({ required, gracePeriod: 0 }, app, [doors]);
+      const app = { session: { cookieCache: { enabled } }, plugins: [doors] };
+      t = await start({ required, gracePeriod: 0 }, app);
       const { email } = await t.givenUser({ name: "Boss" });
       const by = async (proof: string) => {
         const answer = await request(t.server).post("/auth/sign-in/by").send({ email, proof });
@@ -318,7 +299,7 @@ describe("twoFactor({ required })", () => {
     ["mail-link", "Boss", true],
   ] as const) {
     it(`when ${name}, who has a second factor, signs in by ${proof}, then it is ${isAsked ? "" : "not "}asked for`, async () => {
-      t = await start({ required }, {}, [doors]);
+      t = await start({ required }, { plugins: [doors] });
       const { email } = await givenEnrolled(t);
       await t.auth.models.User.updateOne({ email }, { name });
       const answer = await request(t.server).post("/auth/sign-in/by").send({ email, proof });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { inParallel } from "../../support/parallel.ts";
 import { assertRefusal } from "../../support/refusal.ts";
+import { refuseRows } from "../../support/refuse-rows.ts";
 import { countRows, insertSession } from "../../support/sessions.ts";
 import {
   call,
@@ -141,8 +142,7 @@ describe("POST /two-factor/verify-backup-code", () => {
     const own = await startTwoFactorApp();
     const enrolled = await givenEnrolled(own);
     const waiting = await givenPending(own, enrolled);
-    const validator = { never: { $exists: true } };
-    await own.database.db?.command({ collMod: "session", validator });
+    await refuseRows(own, "session");
     const answer = await call(own, "verify-backup-code", waiting, {
       code: enrolled.backupCodes[0],
     });

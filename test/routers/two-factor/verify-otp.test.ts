@@ -5,6 +5,7 @@ import { setCookies, TEST_SECRET, type TestUser } from "../../support/app.ts";
 import { hashToken } from "../../../lib/crypto/token.ts";
 import { inParallel } from "../../support/parallel.ts";
 import { assertRefusal } from "../../support/refusal.ts";
+import { refuseRows } from "../../support/refuse-rows.ts";
 import { countRows, insertSession } from "../../support/sessions.ts";
 import { insertVerification } from "../../support/verifications.ts";
 import {
@@ -200,8 +201,7 @@ describe("POST /two-factor/verify-otp", () => {
     const own = await startTwoFactorApp();
     const waiting = await givenPending(own, await givenSentCodes(own));
     const code = await sendCode(own, waiting);
-    const validator = { never: { $exists: true } };
-    await own.database.db?.command({ collMod: "session", validator });
+    await refuseRows(own, "session");
     const answer = await call(own, "verify-otp", waiting, { code });
     assertRefusal(answer, [401, "FAILED_TO_CREATE_SESSION"]);
     await own.stop();

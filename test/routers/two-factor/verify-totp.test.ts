@@ -3,6 +3,7 @@ import request from "supertest";
 import { setCookies, TEST_PASSWORD, type TestUser } from "../../support/app.ts";
 import { inParallel } from "../../support/parallel.ts";
 import { assertRefusal } from "../../support/refusal.ts";
+import { refuseRows } from "../../support/refuse-rows.ts";
 import { countRows, insertSession, signedCookie, tampered } from "../../support/sessions.ts";
 import { findVerifications } from "../../support/verifications.ts";
 import {
@@ -345,8 +346,7 @@ describe("POST /two-factor/verify-totp", () => {
     const own = await startTwoFactorApp();
     const user = await givenEnrolled(own);
     const pending = await givenPending(own, user);
-    const db = own.database.db;
-    await db?.command({ collMod: "session", validator: { never: { $exists: true } } });
+    await refuseRows(own, "session");
     const refused = await call(own, "verify-totp", pending, { code: codeOf(own, user) });
     assertRefusal(refused, [401, "FAILED_TO_CREATE_SESSION"]);
     await own.stop();

@@ -11,6 +11,7 @@ import {
 } from "../../support/app.ts";
 import { createOutbox } from "../../support/outbox.ts";
 import { assertRefusal } from "../../support/refusal.ts";
+import { refuseRows } from "../../support/refuse-rows.ts";
 
 const PATH = "/auth/sign-in/username";
 const WRONG = [401, "INVALID_USERNAME_OR_PASSWORD", "Invalid username or password"] as const;
@@ -109,7 +110,7 @@ describe("POST /sign-in/username", () => {
     });
 
     it("when the database refuses the session, then it answers FAILED_TO_CREATE_SESSION", async () => {
-      await t.database.db?.command({ collMod: "session", validator: { never: { $exists: true } } });
+      await refuseRows(t, "session");
       const answer = await signIn(t, { username: "ada.l_1", password: TEST_PASSWORD });
       assertRefusal(answer, [401, "FAILED_TO_CREATE_SESSION"]);
     });
